@@ -1,0 +1,210 @@
+/*-------------------------------------------------------------------------
+ *
+ * dataset.h
+ *	  Rows on their way from SQL to an algorithm: source, signature, binding,
+ *	  block, dataset.
+ *
+ *	MlSource	a relation or a SELECT, parsed, planned under the caller's
+ *				privileges and RLS, read any number of times under one snapshot
+ *	MlSignature	the ordered features of a model and its target
+ *	MlBinding	a tuple descriptor matched to a signature: turns one row's
+ *				datums into slots
+ *	MlBlock		some rows as a row-major matrix of slots
+ *	MlDataset	all rows of a source in memory, split into training and holdout
+ *
+ * Slots.  A feature occupies "width" consecutive doubles of a row: one, or the
+ * length of an array feature.  A number's slot holds the value, NaN if
+ * missing.  A category's slot holds its code: 0 .. ncategories-1 are the
+ * dictionary's entries in bytewise order, ncategories is "missing",
+ * ncategories + 1 is "other" (rare in training, or not seen in training).
+ *
+ * IDENTIFICATION
+ *	  include/mlops/dataset.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_DATASET_H
+#define MLOPS_DATASET_H
+
+#include "access/tupdesc.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
+#include "mlops/mlops.h"
+
+/* The numbers of these enums reach disk: never renumber, never reuse. */
+typedef enum MlTask
+{
+	ML_TASK_REGRESSION = 1,
+	ML_TASK_CLASSIFICATION = 2
+} MlTask;
+
+/* What a signature remembers of a column's SQL type; a column of another family does not bind. */
+typedef enum MlColumnType
+{
+	ML_COLUMN_NUMBER = 1,		/* int2 int4 int8 float4 float8 numeric */
+	ML_COLUMN_BOOL = 2,			/* as number 0 or 1 */
+	ML_COLUMN_TEXT = 3,			/* text varchar char name enum: a category */
+	ML_COLUMN_DATE = 4,			/* as number: days since 1970-01-01 */
+	ML_COLUMN_TIMESTAMP = 5,	/* as number: seconds since 1970-01-01 */
+	ML_COLUMN_TIMESTAMPTZ = 6,	/* as number: seconds since 1970-01-01 UTC */
+	ML_COLUMN_ARRAY = 7			/* float8[] float4[] int2[] int4[] int8[] numeric[] of one length */
+} MlColumnType;
+
+/* What happens to NULL and NaN, fixed at training, the same ever after. */
+typedef enum MlMissing
+{
+	ML_MISSING_ERROR = 0,		/* an error, in training and scoring */
+	ML_MISSING_SKIP = 1,		/* the training row is left out; a scored row gives NULL */
+	ML_MISSING_MEAN = 2,		/* replaced by the training rows' mean */
+	ML_MISSING_MEDIAN = 3,		/* replaced by the training rows' median */
+	ML_MISSING_CATEGORY = 4,	/* its own category (categories only) */
+	ML_MISSING_NATIVE = 5		/* left to the algorithm (numbers, trees) */
+} MlMissing;
+
+/* Bytes of a category or class name in the server's encoding, not terminated. */
+typedef struct MlString
+{
+	int			len;
+	const char *data;
+} MlString;
+
+struct MlFeature
+{
+	char	   *name;			/* the column */
+	MlColumnType type;
+	MlMissing	missing;
+	int			slot;			/* first slot */
+	int			width;			/* slots: 1, or the array's length */
+	double	   *fill;			/* width replacements for MEAN and MEDIAN, else NULL */
+	int			ncategories;	/* dictionary size (TEXT only) */
+	MlString   *categories;		/* sorted bytewise, distinct */
+	bool		has_missing;	/* training rows had the code "missing" */
+	bool		has_other;		/* training rows had the code "other" */
+};
+
+struct MlSignature
+{
+	MlTask		task;
+	char	   *target;			/* the column; NULL for fit() */
+	MlColumnType target_type;
+	int			nclasses;		/* classification; 2 means binary */
+	MlString   *classes;		/* names as they stood in the table; class 1 of 2 is "positive" */
+	int			nfeatures;
+	MlFeature  *features;
+	int			width;			/* slots of a row */
+};
+
+struct MlBlock
+{
+	int			nrows;
+	int			width;			/* slots of a row */
+	double	   *x;				/* nrows x width, row-major */
+	double	   *y;				/* target: a number, or a class index; NULL when scoring */
+	double	   *w;				/* row weights; NULL means all 1 */
+};
+
+#define MLOPS_BLOCK_ROWS 1024	/* rows of a full block */
+
+/* source.c */
+
+/*
+ * Parse "text" as a single SELECT/WITH/VALUES/TABLE statement, else as a
+ * relation's name with PostgreSQL's quoting rules.  Refuses data-modifying
+ * CTEs, SELECT INTO and FOR UPDATE.  Privileges are checked by the executor
+ * when read, RLS by the rewriter, both as the current user.
+ */
+struct MlSource
+{
+	const char *text;			/* as given */
+	TupleDesc	desc;			/* its output columns */
+	Oid			relid;			/* the relation, or InvalidOid for a query */
+	bool	   *is_key;			/* per column: member of the relation's primary key */
+	bool	   *is_generated;	/* per column: stored generated */
+	void	   *query;			/* private to source.c and fetch.c */
+};
+extern MlSource *mlops_source_open(const char *text);
+
+/* dataset.c */
+
+/* What train() asks for, unpacked. */
+typedef struct MlWish
+{
+	char	   *target;			/* column; required */
+	char	   *weight;			/* column, or NULL */
+	int			nfeatures;		/* 0: every usable column */
+	char	  **features;
+	int			task;			/* an MlTask, or 0: by the target's type */
+	MlMissing	missing_number; /* policy for numbers */
+	MlMissing	missing_category;
+	int			max_categories; /* rarer categories beyond it become "other" */
+	uint64		seed;
+	double		holdout;		/* fraction, 0 for none */
+} MlWish;
+
+/* binding.c */
+
+/*
+ * Match a row type to a signature by column name and type (P1).  A missing
+ * column or one of another type family is an error that names it; extra
+ * columns are ignored.
+ */
+extern MlBinding *mlops_binding_make(const MlSignature *sig, TupleDesc desc);
+
+/*
+ * One row's datums (desc order) to sig->width slots.  False: a feature with
+ * the policy SKIP is missing (x is then undefined).  Allocates nothing for
+ * fixed-size types; detoasted values live in CurrentMemoryContext.
+ */
+extern bool mlops_binding_row(const MlBinding *binding, const Datum *values,
+							  const bool *nulls, double *x);
+
+/* The same from a jsonb object by key (an absent key is an error, null is
+ * missing), and from a float8[] by position (its length must be sig->width;
+ * refused when a feature is a category). */
+extern bool mlops_binding_jsonb(const MlSignature *sig, Jsonb *features, double *x);
+extern bool mlops_binding_array(const MlSignature *sig, ArrayType *array, double *x);
+
+struct MlDataset
+{
+	MemoryContext context;		/* holds everything below */
+	MlSignature *sig;			/* complete: dictionaries, fills, classes */
+	int64		nrows;			/* rows kept */
+	int64		nskipped;		/* rows left out: NULL target, zero or NULL weight, policy SKIP */
+	int64		nimputed;		/* cells replaced by MEAN or MEDIAN */
+	int64		ntrain;			/* rows with part 0 */
+	int64		nholdout;		/* rows with part 1 */
+	int			nblocks;
+	MlBlock    *blocks;			/* all full but the last */
+	uint8	  **part;			/* per block and row: 0 training, 1 holdout */
+	uint64	  **hash;			/* per block and row: of the whole source row, order-free identity */
+	bool		is_weighted;
+	bool		rls_applied;	/* a policy filtered what was read */
+};
+
+/*
+ * Read a source into memory for training: choose the features, learn
+ * dictionaries and classes, split the holdout (by rank of mixed row hash, so
+ * that physical order does not matter; stratified for classification), fill
+ * in means and medians of the training part.  NOTICEs say what was excluded,
+ * skipped and why.  Errors: no usable column, empty source, infinite value,
+ * one-class target, all-NULL column, more than mlops.training_memory.
+ */
+extern MlDataset *mlops_dataset_read(MlSource *source, const MlWish *wish);
+extern void mlops_dataset_free(MlDataset *data);
+
+/* fetch.c */
+
+/*
+ * Run a source once and hand its rows, bound to a finished signature, block by
+ * block to "consume" (evaluate, batch scoring).  target: column to read into
+ * y (class index for classification; -1 for a label the model does not know),
+ * NULL for none.  weight likewise.  Returns the number of rows seen; rows
+ * with a NULL target or a skipped feature are counted in *nskipped.
+ */
+typedef void (*MlConsume) (void *arg, const MlBlock *block);
+extern int64 mlops_fetch_blocks(MlSource *source, const MlSignature *sig,
+								const char *target, const char *weight,
+								MlConsume consume, void *arg, int64 *nskipped);
+
+#endif							/* MLOPS_DATASET_H */

@@ -1,0 +1,72 @@
+/*-------------------------------------------------------------------------
+ *
+ * model.h
+ *	  A model in memory (MlModel), its stored form (type mlops.model), the
+ *	  backend's cache of unpacked models, and training.
+ *
+ * docs/model-format.md is the normative description of the stored form.
+ *
+ * IDENTIFICATION
+ *	  include/mlops/model.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_MODEL_H
+#define MLOPS_MODEL_H
+
+#include "utils/jsonb.h"
+
+#include "mlops/algo.h"
+#include "mlops/dataset.h"
+#include "mlops/mlops.h"
+
+#define MLOPS_HASH_LEN 32		/* SHA-256 of the uncompressed content */
+
+struct MlModel
+{
+	MemoryContext context;		/* holds everything below */
+	const MlAlgo *algo;
+	MlSignature *sig;
+	void	   *body;			/* the algorithm's */
+	Jsonb	   *facts;			/* what training knew: options in effect, row counts; never times */
+	uint8		hash[MLOPS_HASH_LEN];
+	Size		content_len;	/* uncompressed bytes */
+};
+
+/* codec.c */
+
+/* To a value of type mlops.model in CurrentMemoryContext; fills model->hash.  Error 54000 above 512 MB. */
+extern struct varlena *mlops_model_pack(MlModel *model);
+
+/* Back, in a new context under parent.  Any bytes at all give a model or an error (P10). */
+extern MlModel *mlops_model_unpack(const struct varlena *datum, MemoryContext parent);
+
+/* Checks of in and recv: container, hash and content; error or return. */
+extern void mlops_model_validate(const struct varlena *datum);
+
+/* Read magic, versions and hash from the first bytes of a possibly toasted datum. */
+extern void mlops_model_peek(Datum datum, uint8 hash[MLOPS_HASH_LEN]);
+
+/* signature_codec.c */
+extern void mlops_signature_send(const MlSignature *sig, StringInfo buf);
+extern MlSignature *mlops_signature_recv(StringInfo buf);	/* hostile input */
+
+/* cache.c */
+
+/*
+ * The unpacked form of a stored model, from the backend's cache (keyed by
+ * content hash, bounded by mlops.model_cache_size) or unpacked now.  It stays
+ * valid until the matching release, or until "owner" is reset or deleted,
+ * whichever comes first: each get pins, and a callback on owner unpins.
+ */
+extern const MlModel *mlops_model_cache_get(Datum datum, MemoryContext owner);
+
+/* fit_buffer.c, train.c */
+
+/* Run the algorithm's passes over the training part; the result lives in CurrentMemoryContext. */
+extern MlModel *mlops_train_run(const MlAlgo *algo, MlDataset *data, MlParams *params);
+
+/* assess.c: metrics of a model on the rows of one part (0 training, 1 holdout) as a jsonb object */
+extern Jsonb *mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part);
+
+#endif							/* MLOPS_MODEL_H */

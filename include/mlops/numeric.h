@@ -1,0 +1,145 @@
+/*-------------------------------------------------------------------------
+ *
+ * numeric.h
+ *	  Arithmetic that knows nothing of PostgreSQL: standard C only, no
+ *	  allocation unless said, no I/O, so that it runs in a plain program under
+ *	  sanitizers.  Memory belongs to the caller throughout.
+ *
+ * IDENTIFICATION
+ *	  include/mlops/numeric.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_NUMERIC_H
+#define MLOPS_NUMERIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum MlStatus
+{
+	ML_OK = 0,
+	ML_CONTINUE,				/* not converged yet: another pass */
+	ML_STALLED,					/* no further progress possible, or the pass limit */
+	ML_SINGULAR,				/* rank deficient where that is fatal */
+	ML_NOT_FINITE				/* NaN or infinity appeared */
+} MlStatus;
+
+/*
+ * Called at least every few milliseconds by anything that can run long; the
+ * server side points it at its interrupt check, which may not return.  Code
+ * in numeric/ therefore holds no resource across it.
+ */
+extern void (*mlops_numeric_tick) (void);
+
+/* blas.c: the only file that knows OpenBLAS */
+
+/*
+ * Open OpenBLAS (libopenblas.so.0) on first call, with one thread.  NULL, or a
+ * message saying why it could not be had (static storage).  Everything below
+ * in this section needs a successful call first.
+ */
+extern const char *mlops_blas_open(void);
+extern const char *mlops_blas_version(void);	/* OpenBLAS's own words, "" before open */
+
+/* Matrices are row-major with their row length as leading dimension. */
+/* c (n x n, upper triangle only) += a' a, a is m x n */
+extern void mlops_blas_syrk(int m, int n, const double *a, int lda, double *c, int ldc);
+/* y (n) += a' x, a is m x n */
+extern void mlops_blas_gemv_t(int m, int n, const double *a, int lda, const double *x, double *y);
+/* y (m) = a x */
+extern void mlops_blas_gemv_n(int m, int n, const double *a, int lda, const double *x, double *y);
+/* c (m x n) = a b', a is m x k, b is n x k */
+extern void mlops_blas_gemm_nt(int m, int n, int k, const double *a, int lda,
+							   const double *b, int ldb, double *c, int ldc);
+/* c (m x n) += a' b, a is k x m, b is k x n */
+extern void mlops_blas_gemm_tn(int m, int n, int k, const double *a, int lda,
+							   const double *b, int ldb, double *c, int ldc);
+/* b (m x n) := b r^-1, r is n x n upper triangular */
+extern void mlops_blas_trsm(int m, int n, const double *r, int ldr, double *b, int ldb);
+/* upper r with r'r = a, in place in the upper triangle; false: not positive definite */
+extern bool mlops_blas_potrf(int n, double *a, int lda);
+/* singular values of a (m x n, destroyed), descending, into s[min(m,n)]; work from the caller */
+extern size_t mlops_blas_svd_work(int m, int n);	/* doubles needed */
+extern bool mlops_blas_svd(int m, int n, double *a, int lda, double *s, double *work);
+
+/*
+ * lsq.c: mergeable least squares.
+ *
+ * An MlLsq is a flat, self-contained piece of memory: the upper triangular
+ * factor R of all rows pushed so far (X'X = R'R), a buffer of rows not yet
+ * folded in, and exact counts.  The response is the last column.  Rows carry
+ * a weight w >= 0 and enter as sqrt(w) * row.
+ */
+typedef struct MlLsq MlLsq;
+
+extern size_t mlops_lsq_size(int ncols, int nbuffer);	/* bytes; ncols includes the response */
+extern void mlops_lsq_init(MlLsq *lsq, int ncols, int nbuffer);
+extern int	mlops_lsq_ncols(const MlLsq *lsq);
+extern int	mlops_lsq_nbuffer(const MlLsq *lsq);
+extern int	mlops_lsq_fill(const MlLsq *lsq);	/* rows waiting in the buffer */
+extern int64_t mlops_lsq_nrows(const MlLsq *lsq);
+extern double mlops_lsq_sum_weight(const MlLsq *lsq);
+extern void mlops_lsq_push(MlLsq *lsq, const double *x, double y, double w);	/* ncols - 1 values */
+extern void mlops_lsq_push_block(MlLsq *lsq, int nrows, const double *x, int ldx,
+								 const double *y, const double *w);	/* w NULL: 1 */
+extern void mlops_lsq_flush(MlLsq *lsq);	/* fold the buffer into R */
+extern void mlops_lsq_merge(MlLsq *dst, const MlLsq *src);	/* src may hold unflushed rows */
+extern void mlops_lsq_grow(MlLsq *dst, const MlLsq *src, int nbuffer);	/* copy into a larger one */
+/* hostile bytes: does this memory of that size hold a consistent MlLsq? NULL or what is wrong */
+extern const char *mlops_lsq_check(const void *bytes, size_t size);
+
+/*
+ * Solve.  x has p = ncols - 1 columns; ridge (>= 0) is added to the diagonal of
+ * X'X for every column but "intercept" (-1: none).  Columns are taken in
+ * order; one whose part orthogonal to those before it is below tolerance times
+ * its own norm is aliased (R's lm rule; LINPACK dqrdc2) and gets NaN.
+ * All arrays are the caller's; work needs mlops_lsq_solve_work(p) doubles.
+ */
+typedef struct MlLsqFit
+{
+	int			rank;			/* columns not aliased */
+	double		rss;			/* sum of w * residual^2 */
+	double		tss;			/* about the weighted mean with intercept, else about 0 */
+	double		mean_y;			/* weighted mean of the response (needs an intercept, else 0) */
+	double		condition;		/* of the kept columns scaled to unit length (2-norm) */
+	double	   *coef;			/* p */
+	double	   *cov_diag;		/* p: diagonal of (X'X)^-1 of the kept columns */
+} MlLsqFit;
+extern size_t mlops_lsq_solve_work(int p);
+extern MlStatus mlops_lsq_solve(MlLsq *lsq, int intercept, double ridge,
+								double tolerance, MlLsqFit *fit, double *work);
+
+/* dist.c: distribution functions, full double accuracy in the tails */
+extern double mlops_normal_sf2(double z);	/* P(|Z| > |z|) */
+extern double mlops_normal_quantile(double p);
+extern double mlops_t_sf2(double t, double df); /* P(|T| > |t|) */
+extern double mlops_t_quantile(double p, double df);
+extern double mlops_f_sf(double f, double df1, double df2);	/* P(F > f) */
+extern double mlops_chi2_sf(double x, double df);
+
+/* optim.c: L-BFGS as begin and step; the caller evaluates */
+typedef struct MlLbfgs MlLbfgs;
+extern size_t mlops_lbfgs_size(int n, int memory);	/* bytes */
+extern void mlops_lbfgs_begin(MlLbfgs *opt, int n, int memory, double gtol, double ftol);
+/*
+ * Given f and gradient at x, move x to the next point to evaluate.  ML_CONTINUE:
+ * evaluate again; ML_OK: converged, x is the best point; ML_STALLED: line
+ * search failed, x is the best point seen.
+ */
+extern MlStatus mlops_lbfgs_step(MlLbfgs *opt, double *x, double f, const double *gradient);
+extern double mlops_lbfgs_gradient_norm(const MlLbfgs *opt);	/* max-norm at the best point */
+
+/* elementary.c */
+extern double mlops_exp(double x);	/* our own: the same bits on every machine */
+extern double mlops_sigmoid(double x);	/* 1 / (1 + exp(-x)), no overflow */
+extern double mlops_log1pexp(double x);	/* log(1 + exp(x)), no overflow */
+extern void mlops_softmax(int n, double *z);	/* in place */
+extern double mlops_logsumexp(int n, const double *z);
+
+/* hash.c: a 64-bit hash whose values reach disk; frozen */
+extern uint64_t mlops_hash_mix(uint64_t a, uint64_t b);
+extern uint64_t mlops_hash_bytes(const void *data, size_t len, uint64_t seed);
+
+#endif							/* MLOPS_NUMERIC_H */

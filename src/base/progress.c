@@ -1,0 +1,57 @@
+/*-------------------------------------------------------------------------
+ *
+ * progress.c
+ *	  What this backend is training, for mlops.progress.
+ *
+ * Uses the backend's own progress parameters (as VACUUM does): no preload, no
+ * transaction, and the server clears them when a transaction aborts.  The
+ * command number is outside the server's own list, so that no pg_stat_progress
+ * view shows it.
+ *
+ * IDENTIFICATION
+ *	  src/base/progress.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/backend_progress.h"
+
+#include "mlops/base.h"
+#include "mlops/progress_params.h"
+
+void
+mlops_progress_begin(void)
+{
+	pgstat_progress_start_command((ProgressCommandType) MLOPS_PROGRESS_COMMAND,
+								  InvalidOid);
+}
+
+void
+mlops_progress_phase(MlPhase phase)
+{
+	pgstat_progress_update_param(MLOPS_PROGRESS_PHASE, phase);
+}
+
+void
+mlops_progress_rows(int64 rows)
+{
+	pgstat_progress_update_param(MLOPS_PROGRESS_ROWS, rows);
+}
+
+void
+mlops_progress_pass(int pass, int max_passes)
+{
+	static const int index[] = {MLOPS_PROGRESS_PASS, MLOPS_PROGRESS_MAX_PASSES};
+	int64		value[2];
+
+	value[0] = pass;
+	value[1] = max_passes;
+	pgstat_progress_update_multi_param(2, index, value);
+}
+
+void
+mlops_progress_end(void)
+{
+	pgstat_progress_end_command();
+}

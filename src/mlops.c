@@ -1,0 +1,26 @@
+/*-------------------------------------------------------------------------
+ *
+ * mlops.c
+ *	  Module magic and _PG_init.
+ *
+ * IDENTIFICATION
+ *	  src/mlops.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "mlops/base.h"
+#include "mlops/compat.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	mlops_guc_init();
+}

@@ -15,6 +15,9 @@
 #ifndef MLOPS_METRICS_H
 #define MLOPS_METRICS_H
 
+#include <float.h>
+#include <math.h>
+
 #include "mlops/dataset.h"
 #include "mlops/mlops.h"
 
@@ -42,5 +45,114 @@ extern void mlops_metrics_add(MlMetrics *m, int n, const double *y,
  * brier ece; multiclass: accuracy precision_score recall_score f1 (macro) log_loss.
  * *n entries, in that order, the task's headline metric first. */
 extern MlMetric *mlops_metrics_finish(MlMetrics *m, int *n);
+
+/*
+ * metric_values.c: what the accumulator above and the SQL aggregates share.
+ * Everything below is flat and zero bytes are the empty state.  A value is NaN
+ * where it is undefined and infinite where it overflowed.
+ */
+
+/* A sum and the rounding errors it made (Neumaier). */
+typedef struct MlSum
+{
+	double		s;
+	double		c;
+} MlSum;
+
+static inline void
+mlops_sum_add(MlSum *sum, double x)
+{
+	double		t = sum->s + x;
+
+	if (fabs(sum->s) >= fabs(x))
+		sum->c += (sum->s - t) + x;
+	else
+		sum->c += (x - t) + sum->s;
+	sum->s = t;
+}
+
+extern void mlops_sum_merge(MlSum *dst, const MlSum *src);
+extern double mlops_sum_value(const MlSum *sum);
+
+/* rmse, mae, r2 and mape of weighted rows */
+typedef struct MlRegressionSums
+{
+	int64		n;
+	double		w;				/* sum of weights */
+	MlSum		sq;				/* squared errors */
+	MlSum		abs;			/* absolute errors */
+	MlSum		rel;			/* absolute errors relative to the truth */
+	double		mean;			/* of the truth */
+	double		m2;				/* squared deviations of the truth from its mean */
+} MlRegressionSums;
+
+static inline void
+mlops_regression_add(MlRegressionSums *r, double y, double p, double w)
+{
+	double		error = fabs(y - p);
+	double		size = fabs(y);
+	double		delta = y - r->mean;
+
+	r->n++;
+	r->w += w;
+	mlops_sum_add(&r->sq, w * error * error);
+	mlops_sum_add(&r->abs, w * error);
+	mlops_sum_add(&r->rel, w * error / (size > DBL_EPSILON ? size : DBL_EPSILON));
+	r->mean += delta * (w / r->w);
+	r->m2 += w * delta * (y - r->mean);
+}
+
+extern void mlops_regression_merge(MlRegressionSums *dst, const MlRegressionSums *src);
+extern double mlops_regression_rmse(const MlRegressionSums *r);
+extern double mlops_regression_mae(const MlRegressionSums *r);
+extern double mlops_regression_r2(const MlRegressionSums *r);
+extern double mlops_regression_mape(const MlRegressionSums *r);
+
+/* One class: rows that are it and were called it, were called it, are it. */
+typedef struct MlClassTally
+{
+	double		hit;
+	double		predicted;
+	double		actual;
+} MlClassTally;
+
+extern double mlops_class_precision(const MlClassTally *t);
+extern double mlops_class_recall(const MlClassTally *t);
+extern double mlops_class_f1(const MlClassTally *t);
+
+/* Mean of one of the three over the classes that occur; undefined counts as 0. */
+extern double mlops_class_macro(const MlClassTally *t, int nclasses,
+								double (*measure) (const MlClassTally *));
+
+/* -log of the probability given to what happened, kept within [eps, 1 - eps] of float8 */
+extern double mlops_log_loss_one(double p);
+
+/* One bin of predicted probabilities. */
+typedef struct MlBin
+{
+	double		w;				/* rows */
+	double		pos;			/* rows of the positive class */
+	MlSum		p;				/* their probabilities */
+} MlBin;
+
+#define MLOPS_ECE_BINS		10
+#define MLOPS_ECE_MAX_BINS	1000
+
+extern int	mlops_bin_of(double p, int nbins);	/* bin k holds k/nbins < p <= (k+1)/nbins; 0 is in bin 0 */
+extern double mlops_bins_ece(const MlBin *bins, int nbins);
+
+/*
+ * metrics_rank.c: P(score of a positive > score of a negative), ties counting
+ * one half.  Sorts the arrays it is given; interruptible; NaN unless both
+ * classes have weight.
+ */
+typedef struct MlScore
+{
+	double		score;
+	double		w;
+} MlScore;
+
+extern double mlops_auc(double *pos, int64 npos, double *neg, int64 nneg);
+extern double mlops_auc_weighted(MlScore *pos, int64 npos, MlScore *neg, int64 nneg);
 
 #endif							/* MLOPS_METRICS_H */

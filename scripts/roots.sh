@@ -1,0 +1,76 @@
+# roots.sh: other versions of PostgreSQL, each in a folder that holds the Debian
+# release that packages it.  No container and no daemon: debootstrap and chroot.
+# Sourced by check.sh.
+
+cache=${MLOPS_CACHE:-/var/cache/mlops}
+
+# Where this machine gets its own packages from.
+apt_mirror()
+{
+	local own
+	own=$(. /etc/os-release 2>/dev/null && say "${VERSION_CODENAME:-}")
+	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
+		awk -v own="$own" '$2 == own && $3 == "main" { print $1; exit }'
+}
+
+# root_of_version MAJOR: print the folder, made if need be; or fail and print why not.
+root_of_version()
+{
+	local v=$1 suite root mirror recipe packages
+	case $v in
+		15) suite=bookworm ;;
+		17) suite=trixie ;;
+		18) suite=sid ;;
+		*) say "no Debian release has it"; return 1 ;;
+	esac
+	packages=postgresql-$v,postgresql-server-dev-$v,make,gcc,libc6-dev,liblz4-dev,libopenblas0-pthread,libipc-run-perl
+	recipe="1 $suite $packages"
+	root=$cache/root-$v
+	am_root || { say "its folder is made with debootstrap, which needs root"; return 1; }
+	if [ "$(cat "$root/.recipe" 2>/dev/null)" != "$recipe" ]; then
+		[ -n "$(packages_missing debootstrap)" ] && need_packages debootstrap >&2
+		unshare -m true 2>/dev/null || { say "this root may not mount (CAP_SYS_ADMIN)"; return 1; }
+		mirror=$(apt_mirror)
+		[ -n "$mirror" ] || { say "apt's configuration names no Debian mirror"; return 1; }
+		say "making $root with debootstrap ($suite, 1 to 3 minutes, once)" >&2
+		mkdir -p "$cache" || { say "cannot make $cache"; return 1; }
+		rm -rf "$root" "$root.tmp"
+		if ! debootstrap --variant=minbase --include="$packages" "$suite" "$root.tmp" "$mirror" \
+			>"$cache/root-$v.log" 2>&1 </dev/null; then
+			rm -rf "$root.tmp"
+			say "debootstrap failed: $(tail -n 1 "$cache/root-$v.log") ($cache/root-$v.log)"
+			return 1
+		fi
+		chroot "$root.tmp" apt-get clean
+		rm -rf "$root.tmp"/var/lib/apt/lists/* "$root.tmp"/var/lib/postgresql/"$v"/main
+		chmod 1777 "$root.tmp/dev/shm"	# else initdb falls back to System V shared memory
+		say "$recipe" >"$root.tmp/.recipe"
+		mv "$root.tmp" "$root"
+	fi
+	say "$root"
+}
+
+root_work=/var/tmp/mlops
+
+# suite_in_root ROOT MAJOR TOP: the suite as user postgres inside the folder.  /proc
+# and the like are mounted where the machine allows it, in a name space of their own.
+suite_in_root()
+{
+	local root=$1 v=$2 top=$3
+	(
+		flock 8
+		# one checkout at a time owns the folder: times of two would confuse make
+		[ "$(cat "$root$root_work/owner" 2>/dev/null)" = "$top" ] || rm -rf "$root$root_work"
+		mkdir -p "$root$root_work"
+		say "$top" >"$root$root_work/owner"
+		sync_source "$top" "$root$root_work/src"
+		chroot "$root" chown -R postgres "$root_work"
+		unshare -m -p -f bash -c '
+			root=$1 v=$2 w=$3
+			mount -t proc proc "$root/proc" 2>/dev/null
+			mount -t tmpfs -o mode=1777,size=1g tmpfs "$root/dev/shm" 2>/dev/null
+			chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 \
+				runuser -u postgres -- bash "$w/src/scripts/suite.sh" "$v" "$w/src" "$w" build regress isolation tap' \
+			suite "$root" "$v" "$root_work"
+	) 8>"$cache/root-$v.lock"
+}

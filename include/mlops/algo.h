@@ -96,7 +96,11 @@ struct MlAlgo
 	void		(*predict) (const MlSignature *sig, const void *body,
 							const MlBlock *block, double *out);
 
-	/* storage: recv treats its input as hostile and checks it against sig */
+	/*
+	 * Storage (mlops/bytes.h has the readers and writers): recv treats its
+	 * input as hostile, checks it against sig, copies what it keeps and reads to
+	 * the end of buf.
+	 */
 	void		(*body_send) (const MlSignature *sig, const void *body, StringInfo buf);
 	void	   *(*body_recv) (const MlSignature *sig, StringInfo buf, uint16 body_version);
 

@@ -78,7 +78,8 @@ struct MlFeature
 	int			width;			/* slots: 1, or the array's length */
 	double	   *fill;			/* width replacements for MEAN and MEDIAN, else NULL */
 	int			ncategories;	/* dictionary size (TEXT only) */
-	MlString   *categories;		/* sorted bytewise, distinct */
+	MlString   *categories;		/* by code, distinct; sorted bytewise where trained */
+	int		   *lookup;			/* codes in bytewise order; NULL: categories are in it */
 	bool		has_missing;	/* training rows had the code "missing" */
 	bool		has_other;		/* training rows had the code "other" */
 };

@@ -31,6 +31,7 @@ struct MlModel
 	Jsonb	   *facts;			/* what training knew: options in effect, row counts; never times */
 	uint8		hash[MLOPS_HASH_LEN];
 	Size		content_len;	/* uncompressed bytes */
+	int			format_version; /* it was stored in */
 };
 
 /* codec.c */
@@ -56,10 +57,23 @@ extern MlSignature *mlops_signature_recv(StringInfo buf);	/* hostile input */
 /*
  * The unpacked form of a stored model, from the backend's cache (keyed by
  * content hash, bounded by mlops.model_cache_size) or unpacked now.  It stays
- * valid until the matching release, or until "owner" is reset or deleted,
- * whichever comes first: each get pins, and a callback on owner unpins.
+ * valid until as many releases with the same owner, or until "owner" is reset
+ * or deleted, whichever comes first.  Whoever walks over many models releases
+ * the last one before the next get, so that the bound can hold.
  */
 extern const MlModel *mlops_model_cache_get(Datum datum, MemoryContext owner);
+extern void mlops_model_cache_release(const MlModel *model, MemoryContext owner);
+
+/* What the cache of this backend holds and has done. */
+typedef struct MlCacheStats
+{
+	int64		entries;
+	int64		pinned;			/* entries in use */
+	Size		bytes;
+	int64		hits;
+	int64		misses;
+} MlCacheStats;
+extern void mlops_model_cache_stats(MlCacheStats *out);
 
 /* fit_buffer.c, train.c */
 

@@ -53,10 +53,16 @@ typedef struct MlResolved
  */
 extern void mlops_registry_resolve(const MlModelRef *ref, Oid role, MlResolved *out);
 
+/* The errors of a model that one may use: no such alias, no such version. */
+extern void mlops_registry_deny_alias(const char *model, const char *alias) pg_attribute_noreturn();
+extern void mlops_registry_deny_version(const char *model, int version) pg_attribute_noreturn();
+
+/* snapshot_mark.c */
+
 /*
  * Whether what was resolved earlier may be stale: remember with _mark, ask
- * with _same.  Compares the active snapshot's contents and an epoch that every
- * (sub)transaction end moves.
+ * with _same.  Compares the active snapshot's contents, the current user, and
+ * an epoch that every (sub)transaction end and every change of roles moves.
  */
 typedef struct MlSnapshotMark MlSnapshotMark;
 extern MlSnapshotMark *mlops_snapshot_mark(MemoryContext context);
@@ -87,5 +93,24 @@ extern void mlops_registry_check_train(const char *model, MlTask task_or_0);
 /* Returns the version's number.  Creates the model (owner: current user) when new; its first
  * version becomes champion.  Numbers are dense per model; concurrent trainings wait for one another here only. */
 extern int	mlops_registry_add_version(const MlNewVersion *v);
+
+/*
+ * The verbs of the SQL surface.  All check the current user's rights first,
+ * lock the model's row, and fail with the deny messages above.
+ */
+
+/* Point alias at what ref means; returns that version. *previous: the one before, 0 for none. */
+extern int	mlops_registry_set_alias(const MlModelRef *ref, const char *alias, int *previous);
+
+/* Returns the version the alias pointed to. */
+extern int	mlops_registry_drop_alias(const char *model, const char *alias);
+
+/* Error 2BP01 while an alias points to it. */
+extern void mlops_registry_drop_version(const char *model, int version);
+
+/* Returns the number of versions that went with it. */
+extern int	mlops_registry_drop_model(const char *model);
+
+extern void mlops_registry_rename_model(const char *model, const char *new_name);
 
 #endif							/* MLOPS_CATALOG_H */

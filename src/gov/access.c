@@ -1,0 +1,99 @@
+/*-------------------------------------------------------------------------
+ *
+ * access.c
+ *	  Who may do what, and the one place where the user id is switched.
+ *
+ * Until privileges per model arrive, the owner of a model, roles that have
+ * the owner's privileges, and superusers may do everything with it; others
+ * cannot tell it from a model that does not exist.
+ *
+ * IDENTIFICATION
+ *	  src/gov/access.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+
+#include "mlops/gov.h"
+
+bool
+mlops_access_allowed(Oid owner, Oid role)
+{
+	if (!OidIsValid(owner))
+		return superuser_arg(role);
+	return has_privs_of_role(role, owner);
+}
+
+void
+mlops_access_deny_model(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("model \"%s\" does not exist", name),
+			 errhint("The view mlops.models lists the models you may use.")));
+	pg_unreachable();
+}
+
+/* The role that owns the extension, and with it our tables. */
+static Oid
+extension_owner(void)
+{
+	Oid			extension = get_extension_oid("mlops", true);
+	Oid			owner = InvalidOid;
+	Relation	rel;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (OidIsValid(extension))
+	{
+		rel = table_open(ExtensionRelationId, AccessShareLock);
+		ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber,
+					F_OIDEQ, ObjectIdGetDatum(extension));
+		scan = systable_beginscan(rel, ExtensionOidIndexId, true, NULL, 1, &key);
+		tuple = systable_getnext(scan);
+		if (HeapTupleIsValid(tuple))
+			owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+		systable_endscan(scan);
+		table_close(rel, AccessShareLock);
+	}
+	if (!OidIsValid(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"mlops\" is not installed in this database"),
+				 errhint("Run CREATE EXTENSION mlops as a superuser.")));
+	return owner;
+}
+
+void
+mlops_access_become_owner(MlUserSwitch *sw)
+{
+	Oid			owner = extension_owner();
+
+	GetUserIdAndSecContext(&sw->saved_user, &sw->saved_context);
+	SetUserIdAndSecContext(owner,
+						   sw->saved_context | SECURITY_RESTRICTED_OPERATION |
+						   SECURITY_LOCAL_USERID_CHANGE);
+	sw->guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+mlops_access_return(MlUserSwitch *sw)
+{
+	AtEOXact_GUC(false, sw->guc_level);
+	SetUserIdAndSecContext(sw->saved_user, sw->saved_context);
+}

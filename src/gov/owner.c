@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * owner.c
+ *	  An owner as the registry stores it.
+ *
+ * A role is stored as OID, name and the system identifier of the cluster it
+ * was recorded in.  In that cluster (its standbys included) the OID decides:
+ * a renamed role keeps its models, and a new role that takes the name of a
+ * dropped one gets nothing.  In any other cluster the OID means nothing and
+ * the name decides, as it does for the GRANTs and OWNER TOs of a dump; the
+ * next write to the model records the role anew (catalog/registry_write.c).
+ *
+ * IDENTIFICATION
+ *	  src/gov/owner.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "catalog/pg_authid.h"
+#include "utils/acl.h"
+#include "utils/syscache.h"
+
+#include "mlops/gov.h"
+
+Oid
+mlops_owner_resolve(Oid stored_oid, const char *stored_name, int64 stored_system)
+{
+	if (stored_system != (int64) GetSystemIdentifier())
+		return get_role_oid(stored_name, true);
+	if (SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(stored_oid)))
+		return stored_oid;
+	return InvalidOid;
+}

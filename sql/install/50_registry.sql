@@ -1,0 +1,89 @@
+/* sql/install/50_registry.sql: moving aliases, dropping and renaming.
+ *
+ * Functions of the invoker: they check the caller's rights on the model, then write the
+ * tables of 20_tables.sql as the extension's owner.  Each returns what it did as a row.
+ */
+
+-- aliases
+
+CREATE FUNCTION mlops.set_alias(
+    model text,
+    alias text,
+    version integer DEFAULT NULL,
+    OUT model text,
+    OUT alias text,
+    OUT version integer,
+    OUT previous_version integer)
+RETURNS record
+AS 'MODULE_PATHNAME', 'mlops_set_alias'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION mlops.set_alias(text, text, integer)
+  IS 'point an alias at a version: set_alias(''credit:2'', ''champion''), set_alias(''credit@challenger'', ''champion'') or set_alias(''credit'', ''champion'', 2)';
+
+CREATE FUNCTION mlops.drop_alias(
+    model text,
+    alias text,
+    OUT model text,
+    OUT alias text,
+    OUT version integer)
+RETURNS record
+AS 'MODULE_PATHNAME', 'mlops_drop_alias'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION mlops.drop_alias(text, text)
+  IS 'remove an alias; the version it pointed to stays';
+
+-- models and versions
+
+CREATE FUNCTION mlops.drop_version(
+    model text,
+    version integer DEFAULT NULL,
+    OUT model text,
+    OUT version integer)
+RETURNS record
+AS 'MODULE_PATHNAME', 'mlops_drop_version'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION mlops.drop_version(text, integer)
+  IS 'remove a version that no alias points to: drop_version(''credit:2'') or drop_version(''credit'', 2)';
+
+CREATE FUNCTION mlops.drop_model(
+    model text,
+    OUT model text,
+    OUT versions integer)
+RETURNS record
+AS 'MODULE_PATHNAME', 'mlops_drop_model'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION mlops.drop_model(text)
+  IS 'remove a model with all its versions and aliases';
+
+CREATE FUNCTION mlops.rename_model(
+    model text,
+    new_name text,
+    OUT model text,
+    OUT previous_name text)
+RETURNS record
+AS 'MODULE_PATHNAME', 'mlops_rename_model'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION mlops.rename_model(text, text)
+  IS 'give a model another name; versions and aliases stay';
+
+-- private
+
+CREATE FUNCTION mlops_private.can_read(
+    owner_oid oid,
+    owner_name name,
+    owner_system bigint)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'mlops_can_read'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION mlops_private.can_read(oid, name, bigint)
+  IS 'whether the current user may see rows of a model with this owner';
+
+CREATE FUNCTION mlops_private.current_owner(
+    owner_oid oid,
+    owner_name name,
+    owner_system bigint)
+RETURNS name
+AS 'MODULE_PATHNAME', 'mlops_current_owner'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION mlops_private.current_owner(oid, name, bigint)
+  IS 'the role that owns a model today; NULL when it is gone';

@@ -1,0 +1,24 @@
+/* sql/install/95_privileges.sql: every privilege, on one page.
+ *
+ * Everything is taken from PUBLIC first, whatever default privileges the database has;
+ * what follows is the complete list of what everybody may do.
+ */
+
+REVOKE ALL ON SCHEMA mlops FROM PUBLIC;
+REVOKE ALL ON SCHEMA mlops_private FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA mlops FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA mlops_private FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA mlops_private FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA mlops_private FROM PUBLIC;
+
+-- what people use; each function checks the caller's rights itself
+GRANT USAGE ON SCHEMA mlops TO PUBLIC;
+GRANT USAGE ON TYPE mlops.model TO PUBLIC;
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA mlops TO PUBLIC;
+GRANT SELECT ON mlops.models TO PUBLIC;
+GRANT SELECT ON mlops.versions TO PUBLIC;
+GRANT SELECT ON mlops.aliases TO PUBLIC;
+
+-- functions inside views run as the user who asks; the schema stays closed to names
+GRANT EXECUTE ON FUNCTION mlops_private.can_read(oid, name, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION mlops_private.current_owner(oid, name, bigint) TO PUBLIC;

@@ -20,7 +20,7 @@ check()
 	perl -0777 -e '
 		for my $m (@ARGV) {
 			open my $h, "<", $m or die; my $t = <$h>;
-			$t =~ s/^--(?! not dumped).*$//mg;
+			$t =~ s,/\*.*?\*/,,gs; $t =~ s/^--(?! not dumped).*$//mg;
 			# statements: split at semicolons outside of quotes and dollar quotes
 			my @st; my $cur = ""; 
 			while ($t =~ /\G(\$(\w*)\$.*?\$\2\$|\x27(?:[^\x27]|\x27\x27)*\x27|BEGIN ATOMIC.*?\bEND(?=\s*;)|;|.)/gs) {

@@ -1,0 +1,105 @@
+-- What mlops does, on 4,454 real credit applications.  Run by quickstart.sh, which
+-- makes the table; "status" says how each loan ended.
+\set QUIET on
+\pset border 1
+\pset footer off
+\pset linestyle unicode
+\pset null '∅'
+\pset columns 100
+\pset format wrapped
+SET client_min_messages = notice;
+\set QUIET off
+\set ECHO queries
+
+\echo
+\echo '==== 1  The data: applications for credit, and how each ended ===================================='
+\echo
+SELECT id, status, seniority, home, age, marital, job, income, amount, price FROM credit ORDER BY id LIMIT 4;
+
+SELECT status, count(*), round(avg(income)) AS avg_income, round(avg(amount)) AS avg_amount
+  FROM credit GROUP BY status ORDER BY status;
+
+\echo
+\echo '==== 2  Train ===================================================================================='
+\echo
+CREATE EXTENSION mlops;
+
+SELECT model, version, algorithm, rows_used, rows_skipped, features, round(seconds::numeric, 2) AS seconds
+  FROM mlops.train('credit', 'credit', 'status', note => 'all columns');
+
+\echo
+\echo '---- measured on applications that it has not seen'
+\echo
+SELECT * FROM (SELECT key AS metric, round(value::numeric, 4) AS value
+  FROM mlops.versions, jsonb_each_text(metrics) WHERE model = 'credit' AND version = 1
+   AND value ~ '^-?[0-9.]+(e-?[0-9]+)?$') AS m ORDER BY metric;
+
+\echo
+\echo '---- what it has learnt: a factor on the odds of "good" for each term, strongest evidence first'
+\echo
+SELECT term, round(estimate::numeric, 4) AS estimate, round(exp(estimate)::numeric, 3) AS odds_ratio,
+       round(statistic::numeric, 1) AS z, to_char(p_value, '9.9EEEE') AS p_value
+  FROM mlops.coefficients('credit') ORDER BY abs(statistic) DESC NULLS LAST LIMIT 10;
+
+\echo
+\echo '==== 3  A second version, and which is better ===================================================='
+\echo
+SELECT version, algorithm, features FROM mlops.train('credit',
+    $$SELECT *, amount::float8 / nullif(price, 0) AS financed, ln(1 + seniority) AS log_seniority FROM credit$$,
+    'status', options => '{"l2": 1}', alias => 'challenger', note => 'financed share, log of seniority, ridge');
+
+SELECT version, aliases, rows_used, round((metrics->>'auc')::numeric, 4) AS auc,
+       round((metrics->>'log_loss')::numeric, 4) AS log_loss, round((metrics->>'brier')::numeric, 4) AS brier, note
+  FROM mlops.versions WHERE model = 'credit' ORDER BY version;
+
+\echo
+\echo '---- version 1 reads the table as it is; keep it as champion, or move the alias (it is one row, and transactional)'
+\echo
+SELECT * FROM mlops.set_alias('credit', 'champion', 1);
+
+\echo
+\echo '==== 4  Score: rows are matched by column name ==================================================='
+\echo
+SELECT id, status, round(mlops.predict('credit', c)::numeric, 3) AS p_good,
+       mlops.classify('credit', c), mlops.proba('credit', c)
+  FROM credit c WHERE id <= 5 ORDER BY id;
+
+\echo
+\echo '---- what if?  Any JSON object will do; what is missing counts as missing'
+\echo
+SELECT income, round(mlops.predict('credit', to_jsonb(c) || jsonb_build_object('income', i.income))::numeric, 3) AS p_good
+  FROM credit c, (VALUES (50), (100), (150), (250)) AS i (income) WHERE id = 3;
+
+\echo
+\echo '---- measures are aggregates: how well does it rank the applicants of each kind of job?'
+\echo
+SELECT job, count(*), round(mlops.auc(status = 'good', mlops.predict('credit', c))::numeric, 3) AS auc,
+       round(avg(mlops.predict('credit', c))::numeric, 3) AS expected_good, round(avg((status = 'good')::int), 3) AS good
+  FROM credit c GROUP BY job HAVING count(*) > 100 ORDER BY 2 DESC;
+
+\echo
+\echo '==== 5  Every new application arrives scored ====================================================='
+\echo
+CREATE TABLE applications (LIKE credit, p_good float8);
+
+CREATE TRIGGER score BEFORE INSERT ON applications
+  FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('credit', 'p_good');
+
+INSERT INTO applications (id, seniority, home, "time", age, marital, records, job, expenses, income, assets, debt, amount, price)
+VALUES (9001, 12, 'owner', 48, 41, 'married', 'no', 'fixed', 60, 210, 8000, 0, 900, 1600),
+       (9002, 0, 'rent', 60, 22, 'single', 'yes', 'partime', 45, 70, 0, 0, 1500, 1550)
+RETURNING id, home, job, income, amount, round(p_good::numeric, 3) AS p_good;
+
+\echo
+\echo '==== 6  One model per group, in one query ========================================================'
+\echo
+SELECT species, count(*), round(mlops.predict(mlops.fit('linear_regression', body_mass_g,
+         ARRAY[flipper_length_mm, bill_length_mm]), ARRAY[200, 45])::numeric) AS grams_at_200_45
+  FROM penguins WHERE body_mass_g IS NOT NULL GROUP BY species ORDER BY species;
+
+\echo
+\echo '==== 7  What there is ============================================================================'
+\echo
+SELECT model, task, owner, versions, champion FROM mlops.models;
+\set ECHO none
+\echo

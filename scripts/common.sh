@@ -57,10 +57,23 @@ packages_missing()
 	say $missing
 }
 
+# Quiet, unless it fails.
+apt_install()
+{
+	local log
+	log=$(mktemp)
+	DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends install "$@" >"$log" 2>&1 </dev/null || {
+		tail -n 20 "$log" >&2
+		rm -f "$log"
+		return 1
+	}
+	rm -f "$log"
+}
+
 # need_packages PACKAGE...: install those that are missing, or say how to.
 need_packages()
 {
-	local missing conf=/etc/postgresql-common/createcluster.conf saved=""
+	local missing rc conf=/etc/postgresql-common/createcluster.conf saved=""
 	command -v dpkg-query >/dev/null ||
 		die "this script installs Debian packages; elsewhere see README.md, \"Build\""
 	missing=$(packages_missing "$@")
@@ -71,13 +84,11 @@ need_packages()
 	fi
 	say "installing: $missing"
 	apt_refresh
-	export DEBIAN_FRONTEND=noninteractive
 	# Debian's packages start a cluster "main" when they are first installed; nobody asked for one.
 	case " $missing" in
 		*" postgresql-"[1-9]*)
 			if [ ! -e $conf ]; then
-				apt-get -qq -y --no-install-recommends install postgresql-common >/dev/null ||
-					die "apt-get install postgresql-common failed"
+				apt_install postgresql-common || die "apt-get could not install postgresql-common"
 			fi
 			saved=$(mktemp)
 			cp $conf "$saved"
@@ -85,13 +96,13 @@ need_packages()
 			say 'create_main_cluster = false' >>$conf
 			;;
 	esac
-	apt-get -qq -y --no-install-recommends install $missing >/dev/null
-	local rc=$?
+	apt_install $missing
+	rc=$?
 	if [ -n "$saved" ]; then
 		cat "$saved" >$conf
 		rm -f "$saved"
 	fi
-	[ $rc = 0 ] || die "apt-get install $missing failed"
+	[ $rc = 0 ] || die "apt-get could not install $missing"
 }
 
 # Any flavour of OpenBLAS will do.

@@ -29,7 +29,6 @@ root_of_version()
 	am_root || { say "its folder is made with debootstrap, which needs root"; return 1; }
 	if [ "$(cat "$root/.recipe" 2>/dev/null)" != "$recipe" ]; then
 		[ -n "$(packages_missing debootstrap)" ] && need_packages debootstrap >&2
-		unshare -m true 2>/dev/null || { say "this root may not mount (CAP_SYS_ADMIN)"; return 1; }
 		mirror=$(apt_mirror)
 		[ -n "$mirror" ] || { say "apt's configuration names no Debian mirror"; return 1; }
 		say "making $root with debootstrap ($suite, 1 to 3 minutes, once)" >&2
@@ -65,10 +64,15 @@ suite_in_root()
 		say "$top" >"$root$root_work/owner"
 		sync_source "$top" "$root$root_work/src"
 		chroot "$root" chown -R postgres "$root_work"
-		unshare -m -p -f bash -c '
+		# a name space of its own where that is allowed, so that nothing stays mounted
+		own="unshare -m -p -f"
+		$own true 2>/dev/null || own=""
+		MLOPS_MAY_MOUNT=$own $own bash -c '
 			root=$1 v=$2 w=$3
-			mount -t proc proc "$root/proc" 2>/dev/null
-			mount -t tmpfs -o mode=1777,size=1g tmpfs "$root/dev/shm" 2>/dev/null
+			if [ -n "$MLOPS_MAY_MOUNT" ]; then
+				mount -t proc proc "$root/proc" 2>/dev/null
+				mount -t tmpfs -o mode=1777,size=1g tmpfs "$root/dev/shm" 2>/dev/null
+			fi
 			chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 \
 				runuser -u postgres -- bash "$w/src/scripts/suite.sh" "$v" "$w/src" "$w" build regress isolation tap' \
 			suite "$root" "$v" "$root_work"

@@ -1,0 +1,58 @@
+# pg_upgrade from an older server keeps everything (P6).  Needs two servers:
+# MLOPS_OLD_INSTALL is an installation of the older one with mlops in it, as
+# scripts/check.sh hands into the newer version's folder.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use MlopsTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $old_path = $ENV{MLOPS_OLD_INSTALL};
+plan skip_all => 'MLOPS_OLD_INSTALL names no older server' unless $old_path && -x "$old_path/bin/postgres";
+
+my $old = PostgreSQL::Test::Cluster->new('old', install_path => $old_path);
+my @same = ('-E', 'UTF8', '--locale=C', '--locale-provider=libc');
+@same = ('-E', 'UTF8', '--locale=C') if $old->pg_version < 15;
+$old->init(extra => \@same);
+$old->start;
+$old->safe_psql('postgres', 'CREATE ROLE ann; CREATE EXTENSION mlops; GRANT CREATE ON SCHEMA public TO ann');
+make_rows($old, 'rows', 2000);
+$old->safe_psql('postgres', q{
+	GRANT SELECT ON rows TO ann;
+	SET ROLE ann;
+	SELECT mlops.train('price', 'rows', 'y');
+	SELECT mlops.train('price', 'SELECT id, x1, x2, c, y FROM rows', 'y', alias => 'challenger');
+	SELECT mlops.train('risk', 'rows', 'good');});
+
+my @facts = (
+	q{SELECT model, task, owner, versions, champion, created_at FROM mlops.models ORDER BY 1},
+	q{SELECT model, version, algorithm, metrics, options, aliases, trained_at FROM mlops.versions ORDER BY 1, 2},
+	q{SELECT md5(string_agg(artifact::text, ' ' ORDER BY model_id, version)) FROM mlops_private.version},
+	q{SELECT sum(mlops.predict('price', r)), sum(mlops.predict('price@challenger', r)), sum(mlops.predict('risk', r)) FROM rows r});
+my $want = join "\n", map { $old->safe_psql('postgres', $_) } @facts;
+$old->stop;
+
+my $new = PostgreSQL::Test::Cluster->new('new');
+my @new_opts = @same;
+# since 18 initdb turns checksums on, and pg_upgrade wants both sides alike
+push @new_opts, '--no-data-checksums' if $new->pg_version >= 18;
+$new->init(extra => \@new_opts);
+my $new_bin = $new->config_data('--bindir');
+chomp $new_bin;
+{
+	local $ENV{LD_LIBRARY_PATH} = "$old_path/lib";
+	chdir $PostgreSQL::Test::Utils::tmp_check;
+	command_ok([ 'pg_upgrade', '--no-sync', '-d', $old->data_dir, '-D', $new->data_dir, '-b', "$old_path/bin", '-B', $new_bin,
+			'-s', $new->host, '-p', $old->port, '-P', $new->port ], 'pg_upgrade');
+}
+$new->start;
+is(join("\n", map { $new->safe_psql('postgres', $_) } @facts), $want, 'models, versions, aliases, artifacts and predictions');
+isnt($new->safe_psql('postgres', q{SET ROLE ann; SELECT sum(mlops.predict('price', r)) FROM rows r}), '', 'the owner may use the model');
+$new->safe_psql('postgres', q{SELECT mlops.train('price', 'rows', 'y')});
+is($new->safe_psql('postgres', q{SELECT max(version) FROM mlops.versions WHERE model = 'price'}), '3', 'and the next version is 3');
+
+done_testing();

@@ -58,6 +58,8 @@ extern void mlops_blas_gemm_tn(int m, int n, int k, const double *a, int lda,
 							   const double *b, int ldb, double *c, int ldc);
 /* b (m x n) := b r^-1, r is n x n upper triangular */
 extern void mlops_blas_trsm(int m, int n, const double *r, int ldr, double *b, int ldb);
+/* b (m x n) := u b, u is m x m upper triangular */
+extern void mlops_blas_trmm(int m, int n, const double *u, int ldu, double *b, int ldb);
 /* upper r with r'r = a, in place in the upper triangle; false: not positive definite */
 extern bool mlops_blas_potrf(int n, double *a, int lda);
 /* singular values of a (m x n, destroyed), descending, into s[min(m,n)]; work from the caller */
@@ -75,6 +77,7 @@ extern bool mlops_blas_svd(int m, int n, double *a, int lda, double *s, double *
 typedef struct MlLsq MlLsq;
 
 extern size_t mlops_lsq_size(int ncols, int nbuffer);	/* bytes; ncols includes the response */
+extern int	mlops_lsq_best_buffer(int ncols);	/* rows to buffer where memory allows */
 extern void mlops_lsq_init(MlLsq *lsq, int ncols, int nbuffer);
 extern int	mlops_lsq_ncols(const MlLsq *lsq);
 extern int	mlops_lsq_nbuffer(const MlLsq *lsq);
@@ -134,6 +137,7 @@ extern double mlops_lbfgs_gradient_norm(const MlLbfgs *opt);	/* max-norm at the 
 /* elementary.c */
 extern double mlops_exp(double x);	/* our own: the same bits on every machine */
 extern double mlops_sigmoid(double x);	/* 1 / (1 + exp(-x)), no overflow */
+extern void mlops_sigmoid_array(int n, const double *x, double *out);	/* the same, several times faster */
 extern double mlops_log1pexp(double x);	/* log(1 + exp(x)), no overflow */
 extern void mlops_softmax(int n, double *z);	/* in place */
 extern double mlops_logsumexp(int n, const double *z);

@@ -1,0 +1,330 @@
+/*-------------------------------------------------------------------------
+ *
+ * model_type.c
+ *	  The type mlops.model: input, output, equality, describe().
+ *
+ * The text form is base64 without newlines of the binary form, which is the
+ * stored form.  Every way in goes through mlops_model_validate, so the hash in
+ * a stored header can be trusted.
+ *
+ * IDENTIFICATION
+ *	  src/api/model_type.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/base64.h"
+#include "access/detoast.h"
+#include "access/htup_details.h"
+#include "common/hashfn.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "libpq/pqformat.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+#include "mlops/jsonb_out.h"
+#include "mlops/model.h"
+
+/* Bytes of base64 handled between interrupt checks; whole groups both ways. */
+#define BASE64_CHUNK	((Size) 3 * 256 * 1024)
+
+PG_FUNCTION_INFO_V1(mlops_model_in);
+PG_FUNCTION_INFO_V1(mlops_model_out);
+PG_FUNCTION_INFO_V1(mlops_model_recv);
+PG_FUNCTION_INFO_V1(mlops_model_send);
+PG_FUNCTION_INFO_V1(mlops_model_eq);
+PG_FUNCTION_INFO_V1(mlops_model_ne);
+PG_FUNCTION_INFO_V1(mlops_model_hash);
+PG_FUNCTION_INFO_V1(mlops_describe_value);
+PG_FUNCTION_INFO_V1(mlops_model_cache);
+
+/* text to bytes; -1 when it is not base64 */
+static int64
+decode_base64(const char *text, Size len, char *out)
+{
+	Size		group = BASE64_CHUNK / 3 * 4;
+	Size		done;
+	int64		n = 0;
+
+	for (done = 0; done < len; done += group)
+	{
+		Size		part = Min(group, len - done);
+		int			room = (int) ((part + 3) / 4 * 3);
+		int			got;
+
+		CHECK_FOR_INTERRUPTS();
+		got = pg_b64_decode(text + done, (int) part, (void *) (out + n), room);
+		/* padding belongs to the end */
+		if (got < 0 || (done + part < len && got != room))
+			return -1;
+		n += got;
+	}
+	return n;
+}
+
+Datum
+mlops_model_in(PG_FUNCTION_ARGS)
+{
+	char	   *text = PG_GETARG_CSTRING(0);
+	Size		len = strlen(text);
+	Size		room = (len + 3) / 4 * 3;
+	struct varlena *result;
+	int64		n = -1;
+
+	/* beyond palloc's limit there is nothing to decode */
+	if (room > MaxAllocSize - VARHDRSZ)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("text form of a model is too long")));
+	result = palloc(room + VARHDRSZ);
+	if (len > 0)
+		n = decode_base64(text, len, VARDATA(result));
+	if (n < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid input syntax for type %s", "mlops.model"),
+				 errdetail("The text form of a model is base64 without spaces and newlines.")));
+	SET_VARSIZE(result, n + VARHDRSZ);
+	mlops_model_validate(result);
+	PG_RETURN_POINTER(result);
+}
+
+Datum
+mlops_model_out(PG_FUNCTION_ARGS)
+{
+	struct varlena *model = PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0));
+	const char *p = VARDATA_ANY(model);
+	Size		len = VARSIZE_ANY_EXHDR(model);
+	Size		room = (len + 2) / 3 * 4;
+	char	   *text = palloc(room + 1);
+	Size		done;
+	Size		n = 0;
+
+	for (done = 0; done < len; done += BASE64_CHUNK)
+	{
+		Size		part = Min(BASE64_CHUNK, len - done);
+		int			got;
+
+		CHECK_FOR_INTERRUPTS();
+		got = pg_b64_encode((const void *) (p + done), (int) part, text + n,
+							(int) ((part + 2) / 3 * 4));
+		if (got < 0)
+			elog(ERROR, "could not encode a model as base64");
+		n += got;
+	}
+	text[n] = '\0';
+	PG_RETURN_CSTRING(text);
+}
+
+Datum
+mlops_model_recv(PG_FUNCTION_ARGS)
+{
+	StringInfo	buf = (StringInfo) PG_GETARG_POINTER(0);
+	int			len = buf->len - buf->cursor;
+	struct varlena *result = palloc((Size) len + VARHDRSZ);
+
+	pq_copymsgbytes(buf, VARDATA(result), len);
+	SET_VARSIZE(result, len + VARHDRSZ);
+	mlops_model_validate(result);
+	PG_RETURN_POINTER(result);
+}
+
+Datum
+mlops_model_send(PG_FUNCTION_ARGS)
+{
+	/* the same bytes under a bytea's header */
+	PG_RETURN_BYTEA_P(PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(0)));
+}
+
+/* Do two values have the same content? */
+static bool
+same_content(FunctionCallInfo fcinfo)
+{
+	uint8		a[MLOPS_HASH_LEN];
+	uint8		b[MLOPS_HASH_LEN];
+
+	mlops_model_peek(PG_GETARG_DATUM(0), a);
+	mlops_model_peek(PG_GETARG_DATUM(1), b);
+	return memcmp(a, b, MLOPS_HASH_LEN) == 0;
+}
+
+Datum
+mlops_model_eq(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(same_content(fcinfo));
+}
+
+Datum
+mlops_model_ne(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(!same_content(fcinfo));
+}
+
+Datum
+mlops_model_hash(PG_FUNCTION_ARGS)
+{
+	uint8		hash[MLOPS_HASH_LEN];
+
+	mlops_model_peek(PG_GETARG_DATUM(0), hash);
+	return hash_any(hash, MLOPS_HASH_LEN);
+}
+
+/* describe() */
+
+static const char *
+task_name(MlTask task)
+{
+	return task == ML_TASK_REGRESSION ? "regression" : "classification";
+}
+
+static const char *
+column_type_name(MlColumnType type)
+{
+	switch (type)
+	{
+		case ML_COLUMN_NUMBER:
+			return "number";
+		case ML_COLUMN_BOOL:
+			return "boolean";
+		case ML_COLUMN_TEXT:
+			return "category";
+		case ML_COLUMN_DATE:
+			return "date";
+		case ML_COLUMN_TIMESTAMP:
+			return "timestamp";
+		case ML_COLUMN_TIMESTAMPTZ:
+			return "timestamptz";
+		case ML_COLUMN_ARRAY:
+			return "array";
+	}
+	return NULL;
+}
+
+static const char *
+missing_name(MlMissing missing)
+{
+	switch (missing)
+	{
+		case ML_MISSING_ERROR:
+			return "error";
+		case ML_MISSING_SKIP:
+			return "skip";
+		case ML_MISSING_MEAN:
+			return "mean";
+		case ML_MISSING_MEDIAN:
+			return "median";
+		case ML_MISSING_CATEGORY:
+			return "category";
+		case ML_MISSING_NATIVE:
+			return "native";
+	}
+	return NULL;
+}
+
+static void
+describe_classes(JsonbParseState **out, const MlSignature *sig)
+{
+	JsonbValue	v;
+	int			i;
+
+	mlops_jsonb_add_integer(out, "class_count", sig->nclasses);
+	mlops_jsonb_add_key(out, "classes");
+	pushJsonbValue(out, WJB_BEGIN_ARRAY, NULL);
+	for (i = 0; i < sig->nclasses; i++)
+	{
+		v.type = jbvString;
+		v.val.string.val = unconstify(char *, sig->classes[i].data);
+		v.val.string.len = sig->classes[i].len;
+		pushJsonbValue(out, WJB_ELEM, &v);
+	}
+	pushJsonbValue(out, WJB_END_ARRAY, NULL);
+}
+
+static void
+describe_features(JsonbParseState **out, const MlSignature *sig)
+{
+	int			i;
+
+	mlops_jsonb_add_key(out, "features");
+	pushJsonbValue(out, WJB_BEGIN_ARRAY, NULL);
+	for (i = 0; i < sig->nfeatures; i++)
+	{
+		const MlFeature *f = &sig->features[i];
+
+		CHECK_FOR_INTERRUPTS();
+		pushJsonbValue(out, WJB_BEGIN_OBJECT, NULL);
+		mlops_jsonb_add_string(out, "name", f->name);
+		mlops_jsonb_add_string(out, "type", column_type_name(f->type));
+		mlops_jsonb_add_string(out, "missing", missing_name(f->missing));
+		if (f->type == ML_COLUMN_TEXT)
+			mlops_jsonb_add_integer(out, "categories", f->ncategories);
+		if (f->type == ML_COLUMN_ARRAY)
+			mlops_jsonb_add_integer(out, "length", f->width);
+		pushJsonbValue(out, WJB_END_OBJECT, NULL);
+	}
+	pushJsonbValue(out, WJB_END_ARRAY, NULL);
+}
+
+static void
+describe_bytes(JsonbParseState **out, const MlModel *model, Size stored)
+{
+	char		hex[MLOPS_HASH_LEN * 2 + 1];
+
+	hex_encode((const char *) model->hash, MLOPS_HASH_LEN, hex);
+	hex[MLOPS_HASH_LEN * 2] = '\0';
+	mlops_jsonb_add_string(out, "sha256", hex);
+	mlops_jsonb_add_integer(out, "bytes", (int64) model->content_len);
+	mlops_jsonb_add_integer(out, "stored_bytes", (int64) stored);
+}
+
+Datum
+mlops_describe_value(PG_FUNCTION_ARGS)
+{
+	Datum		datum = PG_GETARG_DATUM(0);
+	const MlModel *model = mlops_model_cache_get(datum, CurrentMemoryContext);
+	const MlSignature *sig = model->sig;
+	JsonbParseState *out = NULL;
+	JsonbValue *result;
+
+	pushJsonbValue(&out, WJB_BEGIN_OBJECT, NULL);
+	mlops_jsonb_add_integer(&out, "format", model->format_version);
+	mlops_jsonb_add_string(&out, "algorithm", model->algo->name);
+	mlops_jsonb_add_string(&out, "task", task_name(sig->task));
+	mlops_jsonb_add_string(&out, "target", sig->target);
+	if (sig->task == ML_TASK_CLASSIFICATION)
+		describe_classes(&out, sig);
+	describe_features(&out, sig);
+	if (model->facts != NULL)
+		mlops_jsonb_add_jsonb(&out, "facts", model->facts);
+	mlops_jsonb_add_key(&out, "model");
+	pushJsonbValue(&out, WJB_BEGIN_OBJECT, NULL);
+	model->algo->describe(sig, model->body, &out);
+	pushJsonbValue(&out, WJB_END_OBJECT, NULL);
+	describe_bytes(&out, model, toast_raw_datum_size(datum) - VARHDRSZ);
+	result = pushJsonbValue(&out, WJB_END_OBJECT, NULL);
+	PG_RETURN_JSONB_P(JsonbValueToJsonb(result));
+}
+
+/* What this backend's cache of unpacked models holds and has done. */
+Datum
+mlops_model_cache(PG_FUNCTION_ARGS)
+{
+	MlCacheStats stats;
+	TupleDesc	desc;
+	Datum		values[5];
+	bool		nulls[5] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	mlops_model_cache_stats(&stats);
+	values[0] = Int64GetDatum(stats.entries);
+	values[1] = Int64GetDatum(stats.pinned);
+	values[2] = Int64GetDatum((int64) stats.bytes);
+	values[3] = Int64GetDatum(stats.hits);
+	values[4] = Int64GetDatum(stats.misses);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
+													  values, nulls)));
+}

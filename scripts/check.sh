@@ -35,6 +35,7 @@ say "checking $top in $work"
 stage lint bash "$top/src/test/lint/all.sh"
 
 done_versions=" "
+old=""		# this machine's server with mlops in it, for pg_upgrade
 for v in $versions; do
 	case $done_versions in *" $v "*) continue ;; esac
 	done_versions="$done_versions$v "
@@ -45,8 +46,9 @@ for v in $versions; do
 		as_server bash "$work/$v/src/scripts/suite.sh" "$v" "$work/$v/src" "$work/$v"
 		rc=$?
 		suite_counts=$work/$v/counts
+		[ -e "$work/$v/pg/lib/postgresql/$v/lib/mlops.so" ] && old="$work/$v/pg $v"
 	elif root=$(root_of_version "$v"); then
-		suite_in_root "$root" "$v" "$top"
+		suite_in_root "$root" "$v" "$top" $old
 		rc=$?
 		suite_counts=$work/$v.counts
 		cp "$root$root_work/counts" "$suite_counts" 2>/dev/null

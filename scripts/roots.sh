@@ -51,11 +51,29 @@ root_of_version()
 
 root_work=/var/tmp/mlops
 
-# suite_in_root ROOT MAJOR TOP: the suite as user postgres inside the folder.  /proc
+# old_into_root ROOT PG MAJOR: bring this machine's server, with mlops in it, into the
+# folder, so that pg_upgrade can be tried.  Libraries that the newer release does
+# not have under the same name go beside it.
+old_into_root()
+{
+	local root=$1 pg=$2 v=$3 dest=$1$root_work/old lib
+	rm -rf "$dest"
+	mkdir -p "$dest"
+	cp -a "$pg/lib" "$pg/share" "$dest/" || return 1
+	rm -rf "$dest/lib/postgresql/$v/lib/bitcode" "$dest/lib/postgresql/$v/lib/pgxs"
+	for lib in "$pg/lib/postgresql/$v"/bin/{postgres,pg_dump,pg_ctl,psql,initdb} "$pg/lib/postgresql/$v/lib/mlops.so"; do
+		ldd "$lib" 2>/dev/null
+	done | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u | while read -r lib; do
+		ls "$root"/lib/*/"$(basename "$lib")" "$root"/usr/lib/*/"$(basename "$lib")" >/dev/null 2>&1 ||
+			cp -L "$lib" "$dest/lib/postgresql/$v/lib/"
+	done
+}
+
+# suite_in_root ROOT MAJOR TOP [OLD_PG OLD_MAJOR]: the suite as user postgres inside the folder.  /proc
 # and the like are mounted where the machine allows it, in a name space of their own.
 suite_in_root()
 {
-	local root=$1 v=$2 top=$3
+	local root=$1 v=$2 top=$3 old=${4:-} old_v=${5:-}
 	(
 		flock 8
 		# one checkout at a time owns the folder: times of two would confuse make
@@ -63,18 +81,21 @@ suite_in_root()
 		mkdir -p "$root$root_work"
 		say "$top" >"$root$root_work/owner"
 		sync_source "$top" "$root$root_work/src"
+		if [ -n "$old" ] && [ "$old_v" -lt "$v" ]; then
+			old_into_root "$root" "$old" "$old_v" || say "note: the older server could not be brought over for pg_upgrade"
+		fi
 		chroot "$root" chown -R postgres "$root_work"
 		# a name space of its own where that is allowed, so that nothing stays mounted
 		own="unshare -m -p -f"
 		$own true 2>/dev/null || own=""
 		MLOPS_MAY_MOUNT=$own $own bash -c '
-			root=$1 v=$2 w=$3
+			root=$1 v=$2 w=$3 old=$4
 			if [ -n "$MLOPS_MAY_MOUNT" ]; then
 				mount -t proc proc "$root/proc" 2>/dev/null
 				mount -t tmpfs -o mode=1777,size=1g tmpfs "$root/dev/shm" 2>/dev/null
 			fi
-			chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 \
+			chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 MLOPS_OLD_INSTALL="$old" \
 				runuser -u postgres -- bash "$w/src/scripts/suite.sh" "$v" "$w/src" "$w" build regress isolation tap' \
-			suite "$root" "$v" "$root_work"
+			suite "$root" "$v" "$root_work" "$root_work/old/lib/postgresql/$old_v"
 	) 8>"$cache/root-$v.lock"
 }

@@ -43,12 +43,12 @@ for v in $versions; do
 		mkdir -p "$work/$v"
 		sync_source "$top" "$work/$v/src"
 		chown "$(server_user)" "$work/$v"
-		as_server bash "$work/$v/src/scripts/suite.sh" "$v" "$work/$v/src" "$work/$v"
+		as_server bash "$work/$v/src/scripts/suite.sh" "$v" "$work/$v/src" "$work/$v" 9>&-
 		rc=$?
 		suite_counts=$work/$v/counts
 		[ -e "$work/$v/pg/lib/postgresql/$v/lib/mlops.so" ] && old="$work/$v/pg $v"
 	elif root=$(root_of_version "$v"); then
-		suite_in_root "$root" "$v" "$top" $old
+		suite_in_root "$root" "$v" "$top" $old 9>&-
 		rc=$?
 		suite_counts=$work/$v.counts
 		cp "$root$root_work/counts" "$suite_counts" 2>/dev/null

@@ -12,7 +12,7 @@
 
 major=$1 src=$2 work=$3
 shift 3
-stages=${*:-build unit fuzz regress isolation tap}
+stages=${*:-build unit regress isolation fuzz tap}
 cd "$src" || exit 1
 LOGS=$work/log COUNTS=$work/counts LABEL="PostgreSQL $major"
 mkdir -p "$LOGS"
@@ -30,6 +30,11 @@ build()
 }
 regress() { rm -f regression.diffs; make installcheck ISOLATION= TAP_TESTS=; }
 isolation() { rm -f output_iso/regression.diffs; make installcheck REGRESS= TAP_TESTS=; }
+fuzz()
+{
+	dropdb --if-exists --force fuzz && createdb fuzz && PGDATABASE=fuzz make fuzz &&
+		! grep -qE 'terminated by signal|PANIC' "$work/server.log"
+}
 tap() { make installcheck REGRESS= ISOLATION= PROVE_FLAGS=--verbose; }
 
 wanted() { case " $stages " in *" $1 "*) return 0 ;; esac; return 1; }
@@ -39,15 +44,16 @@ if wanted build; then
 	stage build build || { stage_sum "$COUNTS"; exit 1; }
 fi
 wanted unit && [ -e src/test/unit/Makefile ] && stage unit make unit
-wanted fuzz && [ -e src/test/fuzz/Makefile ] && stage fuzz make fuzz
-if wanted regress || wanted isolation; then
+if wanted regress || wanted isolation || wanted fuzz; then
 	server_down "$bin" "$work"
+	rm -f "$work/server.log"
 	server_up "$bin" "$work" "fsync = off" "shared_buffers = 256MB" "max_wal_size = 2GB" "max_prepared_transactions = 10"
 	DIFFS=$src/regression.diffs
 	wanted regress && stage regress regress
 	DIFFS=$src/output_iso/regression.diffs
 	wanted isolation && ls src/test/isolation/specs/*.spec >/dev/null 2>&1 && stage isolation isolation
 	DIFFS=
+	wanted fuzz && [ -e src/test/fuzz/Makefile ] && stage fuzz fuzz
 fi
 wanted tap && ls src/test/tap/*.pl >/dev/null 2>&1 && stage tap tap
 set -- $(stage_sum "$COUNTS")

@@ -35,6 +35,8 @@ stage()
 		head -n 400 "$DIFFS"
 	elif grep -qE '^not ok' "$log"; then
 		grep -E -A 12 '^not ok|^#   Failed|^Dubious|warning:|error:' "$log" | head -n 200
+	elif grep -qE ' (error|warning): ' "$log"; then
+		grep -E -A 6 ' (fatal error|error|warning): ' "$log" | head -n 60
 	else
 		tail -n 60 "$log"
 	fi

@@ -19,6 +19,7 @@
 #include "utils/jsonb.h"
 #include "utils/snapshot.h"
 
+#include "mlops/compat.h"
 #include "mlops/dataset.h"
 #include "mlops/mlops.h"
 
@@ -54,8 +55,8 @@ typedef struct MlResolved
 extern void mlops_registry_resolve(const MlModelRef *ref, Oid role, MlResolved *out);
 
 /* The errors of a model that one may use: no such alias, no such version. */
-extern void mlops_registry_deny_alias(const char *model, const char *alias) pg_attribute_noreturn();
-extern void mlops_registry_deny_version(const char *model, int version) pg_attribute_noreturn();
+pg_noreturn extern void mlops_registry_deny_alias(const char *model, const char *alias);
+pg_noreturn extern void mlops_registry_deny_version(const char *model, int version);
 
 /* snapshot_mark.c */
 

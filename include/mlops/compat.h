@@ -16,4 +16,9 @@
 #error "mlops runs on PostgreSQL 15 to 18"
 #endif
 
+/* 18 has it in front of a declaration in place of pg_attribute_noreturn() behind it */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 #endif							/* MLOPS_COMPAT_H */

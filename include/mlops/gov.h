@@ -14,13 +14,15 @@
 #ifndef MLOPS_GOV_H
 #define MLOPS_GOV_H
 
+#include "mlops/compat.h"
+
 /* access.c */
 
 /* Does "role" hold the rights of "owner"? (has_privs_of_role; InvalidOid owner: superusers only) */
 extern bool mlops_access_allowed(Oid owner, Oid role);
 
 /* The one message for "no such model" and "not yours". */
-extern void mlops_access_deny_model(const char *name) pg_attribute_noreturn();
+pg_noreturn extern void mlops_access_deny_model(const char *name);
 
 /* owner.c: an owner as the registry stores it, across restores.  In the cluster
  * it was recorded in the OID decides; elsewhere the name does. */

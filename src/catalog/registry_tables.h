@@ -13,6 +13,7 @@
 #ifndef MLOPS_REGISTRY_TABLES_H
 #define MLOPS_REGISTRY_TABLES_H
 
+#include "mlops/compat.h"
 #include "mlops/dataset.h"
 
 #define MLOPS_PRIVATE_SCHEMA	"mlops_private"
@@ -46,7 +47,7 @@ extern const char *mlops_registry_task_name(MlTask task);
 extern MlTask mlops_registry_task_from_name(const char *name);
 
 /* registry_write.c: errors that both reading and writing raise */
-extern void mlops_registry_deny_name(const char *model) pg_attribute_noreturn();
+pg_noreturn extern void mlops_registry_deny_name(const char *model);
 extern void mlops_registry_check_task(const char *model, MlTask has, MlTask wanted);
 
 #endif							/* MLOPS_REGISTRY_TABLES_H */

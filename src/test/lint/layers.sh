@@ -73,6 +73,8 @@ check()
 	done
 	grep -nE 'PG_VERSION_NUM|PG_MAJORVERSION' $(c_files) | grep -v '^include/mlops/compat.h:' |
 		sed 's/$/   (only compat.h tests the version)/'
+	grep -n 'pg_attribute_noreturn' $(c_files) | grep -v '^include/mlops/compat.h:' |
+		sed 's/$/   (gone in 18: pg_noreturn in front of the declaration)/'
 }
 
 check | verdict "layers"

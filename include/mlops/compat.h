@@ -21,4 +21,23 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* 18 made one range table entry out of GROUP BY */
+#define MLOPS_HAS_RTE_GROUP (PG_VERSION_NUM >= 180000)
+
+/* 18 dropped ExecutorRun's execute_once */
+#if PG_VERSION_NUM >= 180000
+#define mlops_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0)
+#else
+#define mlops_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0, true)
+#endif
+
+/* 16 gave DecodeDateTime a place for more about an error */
+#if PG_VERSION_NUM >= 160000
+#define mlops_decode_datetime(field, ftype, nf, dtype, tm, fsec, tz) \
+	DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz, &(DateTimeErrorExtra) {0})
+#else
+#define mlops_decode_datetime(field, ftype, nf, dtype, tm, fsec, tz) \
+	DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz)
+#endif
+
 #endif							/* MLOPS_COMPAT_H */

@@ -1,0 +1,111 @@
+/*-------------------------------------------------------------------------
+ *
+ * dataset.c
+ *	  All rows of a source in memory, ready for training.
+ *
+ * IDENTIFICATION
+ *	  src/data/dataset.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "mlops/base.h"
+
+#include "data.h"
+
+static void
+require_rows(const MlPlan *plan, const MlReadResult *read)
+{
+	if (read->store->nrows > 0)
+		return;
+	if (read->nseen == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("source has no rows")));
+	if (read->nskip_target == read->nseen)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("target column \"%s\" has no values", plan->target.name)));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("source has no usable rows"),
+			 errdetail("Of " INT64_FORMAT " rows, " INT64_FORMAT " have no target, "
+					   INT64_FORMAT " no weight and " INT64_FORMAT " a missing feature.",
+					   read->nseen, read->nskip_target, read->nskip_weight,
+					   read->nskip_feature)));
+}
+
+static void
+raise_notices(const MlPlan *plan, const MlReadResult *read)
+{
+	if (plan->excluded->len > 0)
+		ereport(NOTICE,
+				(errmsg("excluded columns: %s", plan->excluded->data)));
+	if (read->nskip_target > 0)
+		ereport(NOTICE,
+				(errmsg_plural("skipped " INT64_FORMAT " row without a value in target column \"%s\"",
+							   "skipped " INT64_FORMAT " rows without a value in target column \"%s\"",
+							   read->nskip_target, read->nskip_target, plan->target.name)));
+	if (read->nskip_weight > 0)
+		ereport(NOTICE,
+				(errmsg_plural("skipped " INT64_FORMAT " row of zero weight",
+							   "skipped " INT64_FORMAT " rows of zero weight",
+							   read->nskip_weight, read->nskip_weight)));
+	if (read->nskip_feature > 0)
+		ereport(NOTICE,
+				(errmsg_plural("skipped " INT64_FORMAT " row with a missing feature",
+							   "skipped " INT64_FORMAT " rows with a missing feature",
+							   read->nskip_feature, read->nskip_feature)));
+}
+
+MlDataset *
+mlops_dataset_read(MlSource *source, const MlWish *wish)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mlops dataset",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	MlDataset  *data = palloc0(sizeof(MlDataset));
+	MlSignature *sig = palloc0(sizeof(MlSignature));
+	MlPlan	   *plan;
+	MlReadResult *read;
+	MlStore    *store;
+
+	data->context = context;
+	data->sig = sig;
+	plan = mlops_plan_make(source, wish);
+	read = mlops_reader_run(plan, wish, context);
+	store = read->store;
+	require_rows(plan, read);
+
+	mlops_learn_classes(plan, read, wish, sig);
+	data->nholdout = mlops_split(store, sig->nclasses, wish->holdout, wish->seed);
+	mlops_learn_features(plan, read, wish, sig);
+	data->nimputed = mlops_learn_fills(sig, store, plan->has_weight);
+	raise_notices(plan, read);
+
+	for (int i = 0; i < store->nblocks && !plan->has_weight; i++)
+		store->blocks[i].w = NULL;
+	data->nrows = store->nrows;
+	data->nskipped = read->nseen - store->nrows;
+	data->ntrain = data->nrows - data->nholdout;
+	data->nblocks = store->nblocks;
+	data->blocks = store->blocks;
+	data->part = store->part;
+	data->hash = store->hash;
+	data->is_weighted = plan->has_weight;
+	data->rls_applied = read->rls_applied;
+	MemoryContextSwitchTo(old);
+	return data;
+}
+
+void
+mlops_dataset_free(MlDataset *data)
+{
+	MemoryContextDelete(data->context);
+}

@@ -1,0 +1,311 @@
+/*-------------------------------------------------------------------------
+ *
+ * fetch.c
+ *	  The only file that runs the user's query.
+ *
+ * The plan is run under the active snapshot with a receiver of ours, so that
+ * a row is looked at in the executor's own slot and never copied.  It is
+ * planned without parallelism: a tuple queue costs what parallel reading
+ * gains.
+ *
+ * IDENTIFICATION
+ *	  src/data/fetch.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "tcop/dest.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "mlops/base.h"
+#include "mlops/compat.h"
+
+#include "data.h"
+
+typedef struct FetchReceiver
+{
+	DestReceiver pub;
+	TupleDesc	expected;
+	MlReceive	receive;
+	void	   *arg;
+} FetchReceiver;
+
+static void
+fetch_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+	FetchReceiver *fr = (FetchReceiver *) self;
+	bool		same = desc->natts == fr->expected->natts;
+
+	for (int i = 0; same && i < desc->natts; i++)
+		same = TupleDescAttr(desc, i)->atttypid == TupleDescAttr(fr->expected, i)->atttypid;
+	if (!same)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("columns of the source have changed")));
+}
+
+static bool
+fetch_receive(TupleTableSlot *slot, DestReceiver *self)
+{
+	FetchReceiver *fr = (FetchReceiver *) self;
+
+	slot_getallattrs(slot);
+	fr->receive(fr->arg, slot);
+	return true;
+}
+
+static void
+fetch_nothing(DestReceiver *self)
+{
+}
+
+static bool
+policy_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+		return ((RangeTblEntry *) node)->securityQuals != NIL;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, policy_walker, context,
+								 QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, policy_walker, context);
+}
+
+bool
+mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg)
+{
+	Query	   *query = mlops_source_analyze(source);
+	bool		has_policy = policy_walker((Node *) query, NULL);
+	FetchReceiver fr;
+	PlannedStmt *plan;
+	QueryDesc  *qd;
+
+	memset(&fr, 0, sizeof(fr));
+	fr.pub.receiveSlot = fetch_receive;
+	fr.pub.rStartup = fetch_startup;
+	fr.pub.rShutdown = fetch_nothing;
+	fr.pub.rDestroy = fetch_nothing;
+	fr.pub.mydest = DestNone;
+	fr.expected = source->desc;
+	fr.receive = receive;
+	fr.arg = arg;
+
+	plan = pg_plan_query(query, source->text, 0, NULL);
+	PushActiveSnapshot(GetActiveSnapshot());
+	qd = CreateQueryDesc(plan, source->text, GetActiveSnapshot(), InvalidSnapshot,
+						 &fr.pub, NULL, NULL, 0);
+	ExecutorStart(qd, 0);
+	mlops_executor_run(qd);
+	ExecutorFinish(qd);
+	ExecutorEnd(qd);
+	FreeQueryDesc(qd);
+	PopActiveSnapshot();
+	return has_policy;
+}
+
+/* mlops_fetch_blocks: rows bound to a finished signature. */
+typedef struct BlockFetch
+{
+	const MlSignature *sig;
+	MlBinding  *binding;
+	MlBlock		block;
+	int			target;			/* column, or -1 */
+	int			weight;			/* column, or -1 */
+	MlConverter target_conv;
+	MlConverter weight_conv;
+	MlDictionary *classes;
+	MlConsume	consume;
+	void	   *arg;
+	MemoryContext row_context;
+	MemoryContext caller_context;
+	int64		nseen;
+	int64		nskipped;
+} BlockFetch;
+
+static void
+flush_block(BlockFetch *bf)
+{
+	if (bf->block.nrows > 0)
+	{
+		MemoryContext old = MemoryContextSwitchTo(bf->caller_context);
+
+		bf->consume(bf->arg, &bf->block);
+		MemoryContextSwitchTo(old);
+	}
+	bf->block.nrows = 0;
+	MemoryContextReset(bf->row_context);
+	mlops_progress_rows(bf->nseen);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* The class index of a label, -1 for one the model does not know. */
+static double
+class_index(BlockFetch *bf, Datum value)
+{
+	char		digits[32];
+	MlString	s;
+
+	if (bf->target_conv.kind == CONVERT_BOOL)
+	{
+		s.data = DatumGetBool(value) ? "true" : "false";
+		s.len = strlen(s.data);
+	}
+	else if (mlops_converter_is_integer(&bf->target_conv))
+	{
+		s.len = mlops_convert_integer_label(&bf->target_conv, value, digits);
+		s.data = digits;
+	}
+	else
+		s = mlops_convert_text(&bf->target_conv, value);
+	return mlops_dictionary_find(bf->classes, s, mlops_dictionary_hash(s));
+}
+
+static void
+block_receive(void *arg, TupleTableSlot *slot)
+{
+	BlockFetch *bf = (BlockFetch *) arg;
+	MlBlock    *block = &bf->block;
+	int			row = block->nrows;
+	MemoryContext old;
+	bool		keep = true;
+
+	bf->nseen++;
+	old = MemoryContextSwitchTo(bf->row_context);
+	if (bf->weight >= 0)
+	{
+		block->w[row] = slot->tts_isnull[bf->weight] ? 0.0 :
+			mlops_convert_number(&bf->weight_conv, slot->tts_values[bf->weight]);
+		if (block->w[row] < 0)
+			mlops_refuse_weight(bf->weight_conv.column);
+		keep = block->w[row] > 0;
+	}
+	if (keep && bf->target >= 0)
+	{
+		Datum		value = slot->tts_values[bf->target];
+
+		if (slot->tts_isnull[bf->target])
+			keep = false;
+		else if (bf->classes != NULL)
+			block->y[row] = class_index(bf, value);
+		else
+		{
+			block->y[row] = mlops_convert_number(&bf->target_conv, value);
+			keep = !isnan(block->y[row]);
+		}
+	}
+	if (keep)
+		keep = mlops_binding_row(bf->binding, slot->tts_values, slot->tts_isnull,
+								 block->x + (Size) row * block->width);
+	MemoryContextSwitchTo(old);
+	if (keep)
+		block->nrows++;
+	else
+		bf->nskipped++;
+	if (block->nrows == MLOPS_BLOCK_ROWS || bf->nseen % MLOPS_BLOCK_ROWS == 0)
+		flush_block(bf);
+}
+
+/* A relation is read with the columns that are needed only. */
+static MlSource *
+narrow_to_signature(MlSource *source, const MlSignature *sig,
+					const char *target, const char *weight)
+{
+	bool	   *wanted;
+
+	if (!OidIsValid(source->relid))
+		return source;
+	wanted = palloc0(sizeof(bool) * Max(source->desc->natts, 1));
+	for (int i = 0; i < sig->nfeatures; i++)
+		wanted[mlops_column_require(source->desc, sig->features[i].name)] = true;
+	if (target != NULL)
+		wanted[mlops_column_require(source->desc, target)] = true;
+	if (weight != NULL)
+		wanted[mlops_column_require(source->desc, weight)] = true;
+	return mlops_source_narrow(source, wanted);
+}
+
+static void
+bind_target(BlockFetch *bf, TupleDesc desc, const char *target)
+{
+	const MlSignature *sig = bf->sig;
+	MlColumnType family;
+
+	bf->target = mlops_column_require(desc, target);
+	mlops_converter_init(&bf->target_conv,
+						 TupleDescAttr(desc, bf->target)->atttypid, target);
+	family = mlops_converter_family(&bf->target_conv);
+	if (family != sig->target_type ||
+		(sig->task == ML_TASK_CLASSIFICATION && family == ML_COLUMN_NUMBER &&
+		 !mlops_converter_is_integer(&bf->target_conv)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("target column \"%s\" does not match the model", target),
+				 errdetail("The model was trained on type %s, the column's type is %s.",
+						   mlops_family_name(sig->target_type),
+						   format_type_be(TupleDescAttr(desc, bf->target)->atttypid))));
+	if (sig->task == ML_TASK_CLASSIFICATION)
+	{
+		bf->classes = mlops_dictionary_make(CurrentMemoryContext);
+		for (int i = 0; i < sig->nclasses; i++)
+			mlops_dictionary_code(bf->classes, sig->classes[i],
+								  mlops_dictionary_hash(sig->classes[i]));
+	}
+}
+
+int64
+mlops_fetch_blocks(MlSource *source, const MlSignature *sig,
+				   const char *target, const char *weight,
+				   MlConsume consume, void *arg, int64 *nskipped)
+{
+	MlSource   *narrow = narrow_to_signature(source, sig, target, weight);
+	MemoryContext context;
+	MemoryContext old;
+	BlockFetch	bf;
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "mlops fetch",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	memset(&bf, 0, sizeof(bf));
+	bf.sig = sig;
+	bf.caller_context = old;
+	bf.binding = mlops_binding_make(sig, narrow->desc);
+	bf.target = bf.weight = -1;
+	bf.consume = consume;
+	bf.arg = arg;
+	bf.row_context = AllocSetContextCreate(context, "mlops fetch rows",
+										   ALLOCSET_DEFAULT_SIZES);
+	bf.block.width = sig->width;
+	bf.block.x = MemoryContextAllocHuge(context,
+										sizeof(double) * MLOPS_BLOCK_ROWS * Max(sig->width, 1));
+	if (target != NULL)
+	{
+		bind_target(&bf, narrow->desc, target);
+		bf.block.y = palloc(sizeof(double) * MLOPS_BLOCK_ROWS);
+	}
+	if (weight != NULL)
+	{
+		bf.weight = mlops_column_require(narrow->desc, weight);
+		mlops_converter_init(&bf.weight_conv,
+							 TupleDescAttr(narrow->desc, bf.weight)->atttypid, weight);
+		mlops_require_number(&bf.weight_conv, "weight");
+		bf.block.w = palloc(sizeof(double) * MLOPS_BLOCK_ROWS);
+	}
+	MemoryContextSwitchTo(old);
+
+	mlops_fetch_rows(narrow, block_receive, &bf);
+	flush_block(&bf);
+	*nskipped = bf.nskipped;
+	MemoryContextDelete(context);
+	return bf.nseen;
+}

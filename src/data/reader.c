@@ -1,0 +1,503 @@
+/*-------------------------------------------------------------------------
+ *
+ * reader.c
+ *	  Rows of a training source into a store: slots, target, weight, row hash.
+ *
+ * Every hashed column gives one 64-bit word per row: the bits of a number's
+ * double (with -0 and NaN made uniform), a hash of other bytes.  The row hash
+ * is the sum over pairs of columns of the folded 128-bit product of their
+ * words, each xored with a key made of the column's name; it depends on
+ * nothing but names and values.
+ *
+ * Categories get codes in order of arrival here; learn.c gives them their
+ * final ones.
+ *
+ * IDENTIFICATION
+ *	  src/data/reader.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/detoast.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "mlops/base.h"
+#include "mlops/numeric.h"
+
+#include "data.h"
+
+#define MAX_SLOTS 65535
+#define MAX_CLASSES 1000
+#define EXPONENT_BITS UINT64CONST(0x7FF0000000000000)
+#define MISSING_WORD UINT64CONST(0x7FF8000000000000)
+
+typedef struct ReadColumn
+{
+	MlConvert	kind;
+	int			source;			/* column of the source */
+	int			slot;			/* its feature's slot, or -1 */
+	MlColumn   *feature;		/* or NULL */
+	const MlConverter *conv;
+} ReadColumn;
+
+struct MlReader
+{
+	MlPlan	   *plan;
+	const MlWish *wish;
+	MlReadResult *result;
+	MlStore    *store;
+	MemoryContext context;
+	MemoryContext row_context;
+	int			ncolumns;
+	ReadColumn *columns;
+	uint64	   *keys;			/* ncolumns, rounded up to even */
+	uint64	   *words;			/* likewise */
+	int			narrays;		/* array features whose length is not known yet */
+	int			target_task;	/* an MlTask, or 0 while integers may be either */
+};
+
+/* Give every feature its slots; returns the width of a row. */
+static int
+assign_slots(MlReader *reader)
+{
+	int64		width = 0;
+
+	for (int i = 0; i < reader->plan->nfeatures; i++)
+	{
+		reader->plan->features[i].slot = width;
+		width += reader->plan->features[i].width;
+	}
+	if (width > MAX_SLOTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("features need " INT64_FORMAT " slots, but at most %d are possible",
+						width, MAX_SLOTS)));
+	for (int i = 0; i < reader->ncolumns; i++)
+		reader->columns[i].slot = reader->columns[i].feature ?
+			reader->columns[i].feature->slot : -1;
+	return width;
+}
+
+/* The first non-null value of an array column fixes its length. */
+static void
+discover_arrays(MlReader *reader, const Datum *values, const bool *nulls)
+{
+	bool		found = false;
+	int			old_width = reader->store->width;
+	int			width;
+	int		   *from;
+
+	from = palloc(sizeof(int) * MAX_SLOTS);
+	for (int i = 0; i < reader->plan->nfeatures; i++)
+	{
+		MlColumn   *column = &reader->plan->features[i];
+
+		if (column->width > 0 || nulls[column->source])
+			continue;
+		column->width = mlops_convert_array_length(&column->conv,
+												   DatumGetArrayTypeP(values[column->source]));
+		if (column->width == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("column \"%s\" contains an empty array", column->name)));
+		column->slot = -1;		/* its earlier rows are all missing */
+		reader->narrays--;
+		found = true;
+	}
+	if (!found)
+		return;
+	for (int i = 0, to = 0; i < reader->plan->nfeatures; i++)
+	{
+		MlColumn   *column = &reader->plan->features[i];
+
+		for (int j = 0; j < column->width && to < MAX_SLOTS; j++)
+			from[to++] = column->slot < 0 ? -1 : column->slot + j;
+	}
+	width = assign_slots(reader);
+	if (width != old_width)
+	{
+		MemoryContext old = MemoryContextSwitchTo(reader->context);
+
+		mlops_store_remap(reader->store, width, from);
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/* Value of the target as y; false: missing. */
+static bool
+read_target(MlReader *reader, Datum value, bool isnull, double *y)
+{
+	const MlConverter *conv = &reader->plan->target.conv;
+	MlReadResult *result = reader->result;
+
+	if (isnull)
+		return false;
+	if (reader->target_task != ML_TASK_CLASSIFICATION)
+	{
+		*y = mlops_convert_number(conv, value);
+		if (isnan(*y))
+			return false;
+		if (reader->target_task == 0 && result->ndistinct < 3 &&
+			(result->ndistinct < 1 || *y != result->distinct[0]) &&
+			(result->ndistinct < 2 || *y != result->distinct[1]))
+		{
+			if (result->ndistinct < 2)
+				result->distinct[result->ndistinct] = *y;
+			result->ndistinct++;
+		}
+		return true;
+	}
+	if (conv->kind == CONVERT_BOOL)
+		*y = DatumGetBool(value) ? 1.0 : 0.0;
+	else
+	{
+		char		digits[32];
+		MlString	s;
+
+		if (mlops_converter_is_integer(conv))
+		{
+			s.len = mlops_convert_integer_label(conv, value, digits);
+			s.data = digits;
+		}
+		else
+			s = mlops_convert_text(conv, value);
+		*y = mlops_dictionary_code(result->classes, s, mlops_dictionary_hash(s));
+		if (mlops_dictionary_size(result->classes) > MAX_CLASSES)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("target column \"%s\" has more than %d classes",
+							conv->column, MAX_CLASSES)));
+	}
+	return true;
+}
+
+/* A missing value of a feature; false: the row is to be left out. */
+static bool
+note_missing(MlColumn *feature)
+{
+	if (feature == NULL)
+		return true;
+	feature->nmissing++;
+	if (feature->missing == ML_MISSING_ERROR)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("column \"%s\" contains a missing value", feature->name)));
+	return feature->missing != ML_MISSING_SKIP;
+}
+
+/* Columns that are not plain numbers; returns the word, sets *keep. */
+static uint64
+read_other(const ReadColumn *column, Datum value, double *x, bool *keep)
+{
+	MlString	s;
+	uint64		hash;
+	bool		external;
+
+	switch (column->kind)
+	{
+		case CONVERT_TEXT:
+		case CONVERT_BPCHAR:
+		case CONVERT_NAME:
+		case CONVERT_ENUM:
+			external = (column->kind == CONVERT_TEXT || column->kind == CONVERT_BPCHAR) &&
+				VARATT_IS_EXTERNAL(DatumGetPointer(value));
+			if (external && column->feature == NULL)
+				return toast_raw_datum_size(value);
+			s = mlops_convert_text(column->conv, value);
+			hash = mlops_dictionary_hash(s);
+			if (column->feature != NULL)
+				x[column->slot] = mlops_dictionary_code(column->feature->dict, s, hash);
+			return external ? toast_raw_datum_size(value) : hash;
+		case CONVERT_ARRAY:
+			{
+				ArrayType  *array = DatumGetArrayTypeP(value);
+				double	   *elements = x + column->slot;
+				int			n;
+
+				hash = mlops_hash_bytes(VARDATA(array), VARSIZE(array) - VARHDRSZ, 0);
+				if (column->feature == NULL)
+					return hash;
+				n = mlops_convert_array_length(column->conv, array);
+				if (n != column->feature->width)
+					ereport(ERROR,
+							(errcode(ERRCODE_DATA_EXCEPTION),
+							 errmsg("column \"%s\" contains arrays of different lengths",
+									column->conv->column)));
+				mlops_convert_array(column->conv, array, elements);
+				for (int i = 0; i < n; i++)
+				{
+					if (isnan(elements[i]))
+					{
+						*keep &= note_missing(column->feature);
+						break;
+					}
+				}
+				return hash;
+			}
+		case CONVERT_DATE:
+		case CONVERT_TIMESTAMP:
+		case CONVERT_TIMESTAMPTZ:
+			if (column->feature != NULL)
+				x[column->slot] = mlops_convert_number(column->conv, value);
+			return (uint64) value;
+		case CONVERT_BYREF:
+			return mlops_hash_bytes(DatumGetPointer(value), column->conv->typlen, 0);
+		case CONVERT_BYVAL:
+			return (uint64) value;
+		default:
+			elog(ERROR, "column \"%s\" cannot be read", column->conv->column);
+	}
+}
+
+static inline uint64
+fold_product(uint64 a, uint64 b)
+{
+#ifdef HAVE_INT128
+	uint128		product = (uint128) a * b;
+
+	return (uint64) product ^ (uint64) (product >> 64);
+#else
+	return mlops_hash_mix(a, b);
+#endif
+}
+
+/* All columns of one row to slots and words; false: the row is to be left out. */
+static bool
+read_columns(MlReader *reader, const Datum *values, const bool *nulls,
+			 double *x, uint64 *hash)
+{
+	const ReadColumn *columns = reader->columns;
+	const uint64 *keys = reader->keys;
+	uint64	   *words = reader->words;
+	int			n = reader->ncolumns;
+	uint64		sum = 0;
+	bool		keep = true;
+
+	for (int i = 0; i < n; i++)
+	{
+		const ReadColumn *column = &columns[i];
+		Datum		value = values[column->source];
+		union
+		{
+			double		number;
+			uint64		bits;
+		}			u;
+
+		if (unlikely(nulls[column->source]))
+		{
+			words[i] = MISSING_WORD;
+			keep &= note_missing(column->feature);
+			if (column->feature != NULL)
+				for (int j = 0; j < column->feature->width; j++)
+					x[column->slot + j] = NAN;
+			continue;
+		}
+		switch (column->kind)
+		{
+			case CONVERT_FLOAT8:
+				u.number = DatumGetFloat8(value) + 0.0;
+				break;
+			case CONVERT_FLOAT4:
+				u.number = (double) DatumGetFloat4(value) + 0.0;
+				break;
+			case CONVERT_INT4:
+				u.number = DatumGetInt32(value);
+				break;
+			case CONVERT_INT2:
+				u.number = DatumGetInt16(value);
+				break;
+			case CONVERT_INT8:
+				u.number = (double) DatumGetInt64(value);
+				break;
+			case CONVERT_NUMERIC:
+				u.number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+															  value)) + 0.0;
+				break;
+			case CONVERT_BOOL:
+				u.number = DatumGetBool(value) ? 1.0 : 0.0;
+				break;
+			default:
+				words[i] = read_other(column, value, x, &keep);
+				continue;
+		}
+		if (unlikely((u.bits & EXPONENT_BITS) == EXPONENT_BITS))
+		{
+			if (isinf(u.number) && column->feature != NULL)
+				mlops_refuse_infinity(column->conv->column);
+			if (isnan(u.number))
+			{
+				u.number = NAN;
+				keep &= note_missing(column->feature);
+			}
+		}
+		words[i] = u.bits;
+		if (column->slot >= 0)
+			x[column->slot] = u.number;
+	}
+	for (int i = 0; i < n; i += 2)
+		sum += fold_product(words[i] ^ keys[i], words[i + 1] ^ keys[i + 1]);
+	*hash = mlops_hash_mix(sum, n);
+	return keep;
+}
+
+static void
+receive_row(void *arg, TupleTableSlot *slot)
+{
+	MlReader   *reader = (MlReader *) arg;
+	MlReadResult *result = reader->result;
+	const Datum *values = slot->tts_values;
+	const bool *nulls = slot->tts_isnull;
+	const MlPlan *plan = reader->plan;
+	MemoryContext old;
+	MlStore    *store = reader->store;
+	MlBlock    *block;
+	double		y;
+	double		w = 1.0;
+	int			row;
+
+	if (result->nseen++ % MLOPS_BLOCK_ROWS == 0)
+	{
+		MemoryContextReset(reader->row_context);
+		mlops_store_check_budget(store, 0);
+		mlops_progress_rows(result->nseen - 1);
+		CHECK_FOR_INTERRUPTS();
+	}
+	old = MemoryContextSwitchTo(reader->row_context);
+	if (!read_target(reader, values[plan->target.source],
+					 nulls[plan->target.source], &y))
+	{
+		result->nskip_target++;
+		MemoryContextSwitchTo(old);
+		return;
+	}
+	if (plan->has_weight)
+	{
+		w = nulls[plan->weight.source] ? 0.0 :
+			mlops_convert_number(&plan->weight.conv, values[plan->weight.source]);
+		if (w < 0)
+			mlops_refuse_weight(plan->weight.name);
+		if (!(w > 0))
+		{
+			result->nskip_weight++;
+			MemoryContextSwitchTo(old);
+			return;
+		}
+	}
+	if (unlikely(reader->narrays > 0))
+		discover_arrays(reader, values, nulls);
+	mlops_store_reserve(store);
+	block = &store->blocks[store->nblocks - 1];
+	row = block->nrows;
+	if (read_columns(reader, values, nulls, block->x + (Size) row * block->width,
+					 &store->hash[store->nblocks - 1][row]))
+	{
+		block->y[row] = y;
+		block->w[row] = w;
+		store->part[store->nblocks - 1][row] = 0;
+		block->nrows++;
+		store->nrows++;
+	}
+	else
+		result->nskip_feature++;
+	MemoryContextSwitchTo(old);
+}
+
+/* Which kind of target the column's type allows. */
+static void
+decide_task(MlReader *reader)
+{
+	const MlColumn *target = &reader->plan->target;
+	int			task = reader->wish->task;
+	bool		is_label = target->family == ML_COLUMN_BOOL || target->family == ML_COLUMN_TEXT;
+
+	if (!is_label && target->family != ML_COLUMN_NUMBER)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" cannot be the target", target->name),
+				 errdetail("A target is a number, a boolean or a text.")));
+	if (task == ML_TASK_REGRESSION && is_label)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("target column \"%s\" of a regression must be a number", target->name)));
+	if (task == ML_TASK_CLASSIFICATION && !is_label &&
+		!mlops_converter_is_integer(&target->conv))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("target column \"%s\" of a classification must be a boolean, a text or an integer",
+						target->name),
+				 errhint("Cast the column in a query source.")));
+	if (task == 0 && is_label)
+		task = ML_TASK_CLASSIFICATION;
+	if (task == 0 && !mlops_converter_is_integer(&target->conv))
+		task = ML_TASK_REGRESSION;
+	reader->target_task = task;
+	if (task == ML_TASK_CLASSIFICATION && target->family != ML_COLUMN_BOOL)
+		reader->result->classes = mlops_dictionary_make(reader->context);
+}
+
+static void
+prepare_columns(MlReader *reader)
+{
+	MlPlan	   *plan = reader->plan;
+	int			n = plan->nhashed;
+
+	reader->ncolumns = n;
+	reader->columns = palloc0(sizeof(ReadColumn) * n);
+	reader->keys = palloc0(sizeof(uint64) * (n + 1));
+	reader->words = palloc0(sizeof(uint64) * (n + 1));
+	for (int i = 0; i < n; i++)
+	{
+		ReadColumn *column = &reader->columns[i];
+
+		column->kind = plan->hashed[i].conv.kind;
+		column->source = plan->hashed[i].source;
+		column->conv = &plan->hashed[i].conv;
+		reader->keys[i] = mlops_hash_bytes(plan->hashed[i].name,
+										   strlen(plan->hashed[i].name), 1);
+		for (int j = 0; j < plan->nfeatures; j++)
+		{
+			if (plan->features[j].source == column->source)
+				column->feature = &plan->features[j];
+		}
+	}
+	reader->keys[n] = mlops_hash_bytes("", 0, 1);
+	for (int i = 0; i < plan->nfeatures; i++)
+	{
+		MlColumn   *feature = &plan->features[i];
+
+		if (feature->family == ML_COLUMN_TEXT)
+			feature->dict = mlops_dictionary_make(reader->context);
+		if (feature->family == ML_COLUMN_ARRAY)
+			reader->narrays++;
+	}
+}
+
+MlReadResult *
+mlops_reader_run(MlPlan *plan, const MlWish *wish, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	MlReader   *reader = palloc0(sizeof(MlReader));
+	MlReadResult *result = palloc0(sizeof(MlReadResult));
+
+	reader->plan = plan;
+	reader->wish = wish;
+	reader->result = result;
+	reader->context = context;
+	reader->row_context = AllocSetContextCreate(context, "mlops row values",
+												ALLOCSET_DEFAULT_SIZES);
+	decide_task(reader);
+	prepare_columns(reader);
+	reader->store = result->store = mlops_store_make(context, 0);
+	reader->store->width = assign_slots(reader);
+	MemoryContextSwitchTo(old);
+
+	result->rls_applied = mlops_fetch_rows(plan->source, receive_row, reader);
+	mlops_progress_rows(result->nseen);
+	MemoryContextDelete(reader->row_context);
+	return result;
+}

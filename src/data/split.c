@@ -1,0 +1,229 @@
+/*-------------------------------------------------------------------------
+ *
+ * split.c
+ *	  Which rows are held out from training.
+ *
+ * A row's key mixes its hash, the seed and, because identical rows have
+ * identical hashes, its number among the rows of that hash (which of them
+ * gets which number does not matter: they are the same row).  The rows with
+ * the smallest keys are held out: round(fraction * n) of each class of a
+ * classification, of all rows of a regression, always leaving one to train
+ * on.  So the split is the same whatever the physical order of the table.
+ *
+ * Linear in the number of rows: hashes are uniform, so rows are counted into
+ * buckets by their first bits, duplicates meet in a bucket of a few rows, and
+ * the border between the parts is found by selection, not by sorting.
+ *
+ * IDENTIFICATION
+ *	  src/data/split.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "mlops/numeric.h"
+
+#include "data.h"
+
+typedef struct HashedRow
+{
+	uint64		hash;
+	uint32		block;
+	uint32		row;
+} HashedRow;
+
+#define ROWS_PER_BUCKET 8
+
+#define ST_SORT sort_hashed_rows
+#define ST_ELEMENT_TYPE HashedRow
+#define ST_COMPARE(a, b) ((a)->hash < (b)->hash ? -1 : (a)->hash > (b)->hash ? 1 : 0)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/* The rank-th smallest (from 0) of n keys, which are reordered. */
+static uint64
+select_key(uint64 *keys, int64 n, int64 rank)
+{
+	int64		low = 0;
+	int64		high = n - 1;
+
+	while (low < high)
+	{
+		uint64		a = keys[low];
+		uint64		b = keys[low + (high - low) / 2];
+		uint64		c = keys[high];
+		uint64		pivot = Max(Min(a, b), Min(Max(a, b), c));
+		int64		i = low;
+		int64		j = high;
+
+		while (i <= j)
+		{
+			while (keys[i] < pivot)
+				i++;
+			while (keys[j] > pivot)
+				j--;
+			if (i <= j)
+			{
+				uint64		swap = keys[i];
+
+				keys[i++] = keys[j];
+				keys[j--] = swap;
+			}
+		}
+		if (rank <= j)
+			high = j;
+		else if (rank >= i)
+			low = i;
+		else
+			break;
+	}
+	return keys[rank];
+}
+
+/* Rows grouped by the first bits of their hash; starts has nbuckets + 1 entries. */
+static HashedRow *
+group_rows(const MlStore *store, int bits, uint32 *starts)
+{
+	HashedRow  *rows = palloc_extended(sizeof(HashedRow) * store->nrows, MCXT_ALLOC_HUGE);
+	int			shift = 64 - bits;
+	uint32		nbuckets = (uint32) 1 << bits;
+	uint32		sum = 0;
+
+	memset(starts, 0, sizeof(uint32) * ((Size) nbuckets + 1));
+	for (int b = 0; b < store->nblocks; b++)
+	{
+		for (int r = 0; r < store->blocks[b].nrows; r++)
+			starts[store->hash[b][r] >> shift]++;
+	}
+	for (uint32 i = 0; i <= nbuckets; i++)
+	{
+		uint32		count = starts[i];
+
+		starts[i] = sum;
+		sum += count;
+	}
+	CHECK_FOR_INTERRUPTS();
+	for (int b = 0; b < store->nblocks; b++)
+	{
+		for (int r = 0; r < store->blocks[b].nrows; r++)
+		{
+			uint64		hash = store->hash[b][r];
+			HashedRow  *at = &rows[starts[hash >> shift]++];
+
+			at->hash = hash;
+			at->block = b;
+			at->row = r;
+		}
+	}
+	/* every start has moved to its bucket's end */
+	memmove(starts + 1, starts, sizeof(uint32) * nbuckets);
+	starts[0] = 0;
+	return rows;
+}
+
+/* Replace the hashes of grouped rows by their keys. */
+static void
+make_keys(HashedRow *rows, uint32 n, uint64 seed)
+{
+	uint64		number = 0;
+	uint64		previous = 0;
+
+	if (n > 1)
+		sort_hashed_rows(rows, n);
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint64		hash = rows[i].hash;
+
+		number = (i > 0 && hash == previous) ? number + 1 : 0;
+		previous = hash;
+		rows[i].hash = mlops_hash_mix(mlops_hash_mix(hash, number), seed);
+	}
+}
+
+int64
+mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed)
+{
+	int64		n = store->nrows;
+	int			ngroups = Max(nclasses, 1);
+	int			bits = 1;
+	int64		nheld = 0;
+	MemoryContext context;
+	MemoryContext old;
+	HashedRow  *rows;
+	uint32	   *starts;
+	int64	   *group_start;
+	uint64	   *keys;
+	uint64	   *limits;
+	bool	   *holds;
+
+	if (fraction <= 0 || n < 2)
+		return 0;
+	while (bits < 28 && ((int64) ROWS_PER_BUCKET << bits) < n)
+		bits++;
+	mlops_store_check_budget(store, (sizeof(HashedRow) + sizeof(uint64)) * n +
+							 sizeof(uint32) * ((Size) 2 << bits));
+	context = AllocSetContextCreate(CurrentMemoryContext, "mlops split",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+
+	starts = palloc_extended(sizeof(uint32) * (((Size) 1 << bits) + 1), MCXT_ALLOC_HUGE);
+	rows = group_rows(store, bits, starts);
+	for (uint32 i = 0; i < (uint32) 1 << bits; i++)
+	{
+		if (i % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
+		make_keys(rows + starts[i], starts[i + 1] - starts[i], seed);
+	}
+
+	/* keys by class */
+	group_start = palloc0(sizeof(int64) * (ngroups + 1));
+	keys = palloc_extended(sizeof(uint64) * n, MCXT_ALLOC_HUGE);
+	limits = palloc0(sizeof(uint64) * ngroups);
+	holds = palloc0(sizeof(bool) * ngroups);
+	for (int b = 0; b < store->nblocks && nclasses > 0; b++)
+	{
+		for (int r = 0; r < store->blocks[b].nrows; r++)
+			group_start[(int) store->blocks[b].y[r] + 1]++;
+	}
+	if (nclasses == 0)
+		group_start[1] = n;
+	for (int g = 0; g < ngroups; g++)
+		group_start[g + 1] += group_start[g];
+	for (int64 i = 0; i < n; i++)
+	{
+		int			g = nclasses > 0 ? (int) store->blocks[rows[i].block].y[rows[i].row] : 0;
+
+		keys[group_start[g]++] = rows[i].hash;
+	}
+	for (int g = 0; g < ngroups; g++)
+	{
+		int64		first = g > 0 ? group_start[g - 1] : 0;
+		int64		count = group_start[g] - first;
+		int64		want = Min((int64) floor(fraction * count + 0.5), count - 1);
+
+		CHECK_FOR_INTERRUPTS();
+		if (want <= 0)
+			continue;
+		holds[g] = true;
+		limits[g] = select_key(keys + first, count, want - 1);
+	}
+	for (int64 i = 0; i < n; i++)
+	{
+		int			g = nclasses > 0 ? (int) store->blocks[rows[i].block].y[rows[i].row] : 0;
+
+		if (holds[g] && rows[i].hash <= limits[g])
+		{
+			store->part[rows[i].block][rows[i].row] = 1;
+			nheld++;
+		}
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return nheld;
+}

@@ -156,7 +156,7 @@ double
 mlops_class_macro(const MlClassTally *t, int nclasses,
 				  double (*measure) (const MlClassTally *))
 {
-	double		sum = 0;
+	MlSum		sum = {0, 0};	/* so that the order of the classes hardly matters */
 	int			n = 0;
 
 	for (int i = 0; i < nclasses; i++)
@@ -167,10 +167,10 @@ mlops_class_macro(const MlClassTally *t, int nclasses,
 			continue;
 		value = measure(&t[i]);
 		if (!isnan(value))
-			sum += value;
+			mlops_sum_add(&sum, value);
 		n++;
 	}
-	return n == 0 ? NAN : sum / n;
+	return n == 0 ? NAN : mlops_sum_value(&sum) / n;
 }
 
 /*

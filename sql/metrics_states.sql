@@ -60,3 +60,10 @@ SELECT kind, count(*) AS cuts, count(*) FILTER (WHERE ok) AS accepted
   FROM state, generate_series(0, length(s::text) + 1) cut,
        LATERAL (SELECT pg_temp.is_state(CASE WHEN cut > length(s::text) THEN s::text || '00' ELSE left(s::text, cut) END) AND cut <> length(s::text) AS ok) x
  GROUP BY kind ORDER BY kind;
+-- an ordinary role aggregates, but does not reach the states
+CREATE ROLE regress_mlops_metrics;
+SET ROLE regress_mlops_metrics;
+SELECT mlops.rmse(1, 2), mlops.auc(g > 1, g), mlops.confusion('a', 'b') FROM generate_series(1, 2) g;
+SELECT '01'::mlops_private.metric_state;
+RESET ROLE;
+DROP ROLE regress_mlops_metrics;

@@ -115,7 +115,7 @@ extern void mlops_metric_check_rows(int64 n);
 extern const char *mlops_metric_read_bytes(MetricReader *r, Size len);
 extern int64 mlops_metric_read_count(MetricReader *r, int64 max);
 extern double mlops_metric_read_float8(MetricReader *r);
-extern void mlops_metric_malformed(const MetricReader *r) pg_attribute_noreturn();
+extern void mlops_metric_malformed(const MetricReader *r);	/* does not return */
 
 /*
  * The state that a transition or combine function may change: the argument

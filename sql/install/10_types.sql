@@ -127,3 +127,11 @@ AS 'MODULE_PATHNAME', 'mlops_model_cache'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION mlops_private.model_cache()
   IS 'what this backend''s cache of unpacked models holds and has done';
+
+CREATE FUNCTION mlops_private.model_repack(
+    model mlops.model)
+RETURNS mlops.model
+AS 'MODULE_PATHNAME', 'mlops_model_repack'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION mlops_private.model_repack(mlops.model)
+  IS 'a model as this release writes it; sections of later releases are lost';

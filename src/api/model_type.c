@@ -40,6 +40,7 @@ PG_FUNCTION_INFO_V1(mlops_model_ne);
 PG_FUNCTION_INFO_V1(mlops_model_hash);
 PG_FUNCTION_INFO_V1(mlops_describe_value);
 PG_FUNCTION_INFO_V1(mlops_model_cache);
+PG_FUNCTION_INFO_V1(mlops_model_repack);
 
 /* text to bytes; -1 when it is not base64 */
 static int64
@@ -327,4 +328,16 @@ mlops_model_cache(PG_FUNCTION_ARGS)
 	values[4] = Int64GetDatum(stats.misses);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
 													  values, nulls)));
+}
+
+/* Unpacked and packed again: the bytes this release writes for a model of any release. */
+Datum
+mlops_model_repack(PG_FUNCTION_ARGS)
+{
+	MlModel    *model = mlops_model_unpack(PG_GETARG_RAW_VARLENA_P(0),
+										   CurrentMemoryContext);
+	struct varlena *result = mlops_model_pack(model);
+
+	MemoryContextDelete(model->context);
+	PG_RETURN_POINTER(result);
 }

@@ -31,6 +31,23 @@ SELECT abs(mlops_private.metric_auc(s) - auc) < 1e-15 AS same,
 -- combining, outside of aggregates too, changes neither argument
 SELECT kind, mlops_private.metric_combine(s, s)::text <> s::text AS combined, s::text = old AS unchanged
   FROM (SELECT kind, s, s::text AS old FROM state) t ORDER BY kind;
+-- as between servers: parts that travel as text combine to the whole
+CREATE AGGREGATE pg_temp.merge(mlops_private.metric_state) (SFUNC = mlops_private.metric_combine, STYPE = mlops_private.metric_state);
+CREATE TEMP TABLE m AS
+SELECT g, g % 7 < 3 AS a, (g * 31 % 100) / 100.0::float8 AS s, 'c' || g % 11 AS x, 'c' || g * 31 % 13 AS y FROM generate_series(1, 1000) g;
+CREATE TEMP TABLE part AS
+SELECT g % 4 AS part, pg_temp.regression(g, s)::text AS r, pg_temp.tally(a, s > 0.5)::text AS t, pg_temp.probability(a, s)::text AS p,
+       pg_temp.calibration(a, s, 10)::text AS c, pg_temp.rank(a, s)::text AS k, pg_temp.confusion(x, y)::text AS f
+  FROM m GROUP BY 1;
+SELECT abs(mlops_private.metric_rmse(r) - mlops.rmse) < 1e-12 AS rmse, abs(mlops_private.metric_r2(r) - mlops.r2) < 1e-9 AS r2,
+       mlops_private.metric_f1(t) = mlops.f1 AS f1, abs(mlops_private.metric_log_loss(p) - mlops.log_loss) < 1e-15 AS log_loss,
+       abs(mlops_private.metric_ece(c) - mlops.ece) < 1e-15 AS ece, mlops_private.metric_auc(k) = mlops.auc AS auc,
+       mlops_private.metric_confusion(f) = mlops.confusion AS confusion, abs(mlops_private.metric_f1_macro(f) - mlops.f1_macro) < 1e-15 AS f1_macro
+  FROM (SELECT pg_temp.merge(r::mlops_private.metric_state) AS r, pg_temp.merge(t::mlops_private.metric_state) AS t,
+               pg_temp.merge(p::mlops_private.metric_state) AS p, pg_temp.merge(c::mlops_private.metric_state) AS c,
+               pg_temp.merge(k::mlops_private.metric_state) AS k, pg_temp.merge(f::mlops_private.metric_state) AS f FROM part) parts,
+       (SELECT mlops.rmse(g, s), mlops.r2(g, s), mlops.f1(a, s > 0.5), mlops.log_loss(a, s), mlops.ece(a, s),
+               mlops.auc(a, s), mlops.confusion(x, y), mlops.f1(x, y) AS f1_macro FROM m) mlops;
 -- what is not a state
 SELECT ''::mlops_private.metric_state;
 SELECT '0'::mlops_private.metric_state;

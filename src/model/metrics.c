@@ -34,7 +34,7 @@ struct MlMetrics
 	MlTask		task;
 	int			nclasses;
 	int64		n;				/* rows with weight */
-	bool		not_finite;		/* a prediction was NaN or infinite */
+	bool		not_finite;		/* a prediction or a true number was NaN or infinite */
 	MlRegressionSums regression;
 	double		w;				/* classification: sum of weights */
 	double		right;			/* of which predicted correctly */
@@ -150,7 +150,7 @@ mlops_metrics_add(MlMetrics *m, int n, const double *y, const double *out,
 	{
 		const double *row = out + (Size) i * width;
 		double		weight = w ? w[i] : 1;
-		bool		finite = true;
+		bool		finite = isfinite(y[i]);
 
 		if (!(weight > 0))
 			continue;

@@ -49,7 +49,7 @@ json_number(const MlFeature *feature, const JsonbValue *value)
 	return number + 0.0;
 }
 
-/* Code of a category by binary search in the signature's sorted dictionary. */
+/* Code of a category by binary search in the signature's dictionary. */
 static int
 find_category(const MlFeature *feature, MlString s)
 {
@@ -59,10 +59,11 @@ find_category(const MlFeature *feature, MlString s)
 	while (low <= high)
 	{
 		int			middle = low + (high - low) / 2;
-		int			order = mlops_string_compare(&feature->categories[middle], &s);
+		int			code = feature->lookup ? feature->lookup[middle] : middle;
+		int			order = mlops_string_compare(&feature->categories[code], &s);
 
 		if (order == 0)
-			return middle;
+			return code;
 		if (order < 0)
 			low = middle + 1;
 		else

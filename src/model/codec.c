@@ -224,6 +224,18 @@ compress_content(const char *data, Size len, StringInfo out)
 												 LZ4F_compressBound(0, &prefs), NULL));
 }
 
+/* Room for so many bytes more: twice what there was, but not beyond what can come. */
+static void
+reserve(StringInfo out, Size room, Size most)
+{
+	Size		need = (Size) out->len + room;
+
+	if (need <= (Size) out->maxlen)
+		return;
+	out->maxlen = (int) Max(need, Min((Size) out->maxlen * 2, most));
+	out->data = repalloc(out->data, out->maxlen);
+}
+
 /* The LZ4 frames at p to out, which must come out as content_len bytes exactly. */
 static void
 decompress_content(const char *p, Size len, uint64 content_len, StringInfo out)
@@ -258,7 +270,7 @@ decompress_content(const char *p, Size len, uint64 content_len, StringInfo out)
 
 		/* one byte more than declared shows that there is more */
 		room = Min(left + 1, CHUNK_LEN);
-		enlargeStringInfo(out, (int) room);
+		reserve(out, room, (Size) content_len + 1);
 		r = LZ4F_decompress(dctx, out->data + out->len, &room, p, &used, NULL);
 		ML_CHECK_BYTES(!LZ4F_isError(r), "an LZ4 frame cannot be decompressed");
 		ML_CHECK_BYTES(room <= left, "it is longer than declared");

@@ -187,15 +187,40 @@ sort_order(const MlString *strings, int n, const char *what)
 	return order;
 }
 
-/* n strings, each a 4-byte length and its text; memory only for what can be there. */
-static MlString *
-recv_strings(StringInfo buf, int n)
+/*
+ * Bytes of text in the next n strings, each a 4-byte length and its text; the
+ * cursor stays.  Damage when they are not there.
+ */
+static Size
+measure_strings(StringInfo buf, int n)
 {
-	MlString   *strings;
+	int			start = buf->cursor;
+	Size		total = 0;
 	int			i;
 
 	ML_CHECK_BYTES((Size) n <= mlops_bytes_left(buf) / 4, "it ends too early");
-	strings = palloc(Max((Size) n, 1) * sizeof(MlString));
+	for (i = 0; i < n; i++)
+	{
+		uint32		len = (uint32) mlops_get_uint(buf, 4);
+
+		(void) mlops_get_bytes(buf, len);
+		total += len;
+	}
+	buf->cursor = start;
+	return total;
+}
+
+/* n strings; memory only for what is there, in one piece where nothing is converted. */
+static MlString *
+recv_strings(StringInfo buf, int n)
+{
+	Size		total = measure_strings(buf, n);
+	MlString   *strings = palloc(Max((Size) n, 1) * sizeof(MlString));
+	char	   *text = NULL;
+	int			i;
+
+	if (GetDatabaseEncoding() == PG_UTF8)
+		text = palloc(Max(total, 1));
 	for (i = 0; i < n; i++)
 	{
 		uint32		len = (uint32) mlops_get_uint(buf, 4);
@@ -203,7 +228,17 @@ recv_strings(StringInfo buf, int n)
 
 		if ((i & 0xfff) == 0)
 			CHECK_FOR_INTERRUPTS();
-		strings[i].data = mlops_text_recv(p, (int) len, &strings[i].len);
+		if (text == NULL)
+		{
+			strings[i].data = mlops_text_recv(p, (int) len, &strings[i].len);
+			continue;
+		}
+		ML_CHECK_BYTES(pg_verify_mbstr(PG_UTF8, p, (int) len, true),
+					   "text is not valid UTF-8");
+		memcpy(text, p, len);
+		strings[i].data = text;
+		strings[i].len = (int) len;
+		text += len;
 	}
 	return strings;
 }

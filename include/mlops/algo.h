@@ -61,6 +61,7 @@ typedef struct MlCoefficient
 	double		p_value;
 	double		ci_low;			/* 95 % */
 	double		ci_high;
+	double		odds_ratio;		/* exp(estimate); NaN: does not apply */
 } MlCoefficient;
 
 struct MlAlgo
@@ -75,7 +76,7 @@ struct MlAlgo
 	bool		does_regression;
 	bool		does_classification;
 	bool		wants_design;	/* blocks hold terms, not slots */
-	bool		one_pass;		/* fit() needs no buffer */
+	bool		one_pass;		/* fit() needs no buffer; has partial_check and partial_grow */
 	const MlParamDef *params;
 
 	/* training; the driver's memory context is current, all result memory is palloc'd there */
@@ -87,6 +88,15 @@ struct MlAlgo
 	void		(*combine) (void *partial, const void *other);
 	MlStatus	(*end_pass) (MlTrain *tr, void *partial);	/* ML_CONTINUE: another pass */
 	void	   *(*finish) (MlTrain *tr);	/* the body */
+
+	/*
+	 * One-pass algorithms only.  check: do these bytes hold a consistent
+	 * partial for that many terms?  NULL, or what is wrong (hostile input).
+	 * grow: with larger NULL the size of a roomier partial to go on with
+	 * before the next row, or 0 while this one serves; else copy into larger.
+	 */
+	const char *(*partial_check) (const void *partial, Size size, int nterms);
+	Size		(*partial_grow) (const void *partial, void *larger);
 
 	/*
 	 * Scoring: block holds slots (not terms).  out: one value per row for

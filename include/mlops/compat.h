@@ -40,4 +40,11 @@
 	DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz)
 #endif
 
+/* backend status by position: renamed in 16 */
+#if PG_VERSION_NUM >= 160000
+#define mlops_local_beentry(index) pgstat_get_local_beentry_by_index(index)
+#else
+#define mlops_local_beentry(index) pgstat_fetch_stat_local_beentry(index)
+#endif
+
 #endif							/* MLOPS_COMPAT_H */

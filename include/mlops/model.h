@@ -75,10 +75,23 @@ typedef struct MlCacheStats
 } MlCacheStats;
 extern void mlops_model_cache_stats(MlCacheStats *out);
 
-/* fit_buffer.c, train.c */
+/* train.c */
 
-/* Run the algorithm's passes over the training part; the result lives in CurrentMemoryContext. */
+/* Options that every algorithm of train() takes, besides its own. */
+extern const MlParamDef mlops_train_params[];
+
+/* Unpack the options that say how to read the source into a wish (target, features and weight stay). */
+extern void mlops_train_wish(const MlParams *params, MlWish *wish);
+
+/*
+ * Run the algorithm's passes over the training part.  The result lives in a
+ * child of CurrentMemoryContext and points into data, which must outlive it.
+ * Errors: task not offered (0A000), memory (54000), overflow (22003).
+ */
 extern MlModel *mlops_train_run(const MlAlgo *algo, MlDataset *data, MlParams *params);
+
+/* What a pass ended with: error 22003 for overflow, 22000 where no solution is unique; else returns. */
+extern void mlops_train_check_status(const MlAlgo *algo, MlStatus status);
 
 /* assess.c: metrics of a model on the rows of one part (0 training, 1 holdout) as a jsonb object */
 extern Jsonb *mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part);

@@ -1,0 +1,59 @@
+-- looking inside models and algorithms.  Refers to 10_types.
+
+CREATE FUNCTION mlops.coefficients(
+    model text,
+    OUT term text,
+    OUT class text,
+    OUT estimate double precision,
+    OUT std_error double precision,
+    OUT statistic double precision,
+    OUT p_value double precision,
+    OUT ci_low double precision,
+    OUT ci_high double precision,
+    OUT odds_ratio double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mlops_coefficients_name'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 ROWS 20;
+COMMENT ON FUNCTION mlops.coefficients(text)
+  IS 'terms of a linear model with standard errors, tests and 95 % confidence intervals';
+
+CREATE FUNCTION mlops.coefficients(
+    model mlops.model,
+    OUT term text,
+    OUT class text,
+    OUT estimate double precision,
+    OUT std_error double precision,
+    OUT statistic double precision,
+    OUT p_value double precision,
+    OUT ci_low double precision,
+    OUT ci_high double precision,
+    OUT odds_ratio double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mlops_coefficients_value'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 ROWS 20;
+COMMENT ON FUNCTION mlops.coefficients(mlops.model)
+  IS 'terms of a linear model with standard errors, tests and 95 % confidence intervals';
+
+CREATE FUNCTION mlops.algorithms(
+    OUT algorithm text,
+    OUT summary text,
+    OUT regression boolean,
+    OUT classification boolean,
+    OUT coefficients boolean)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mlops_algorithms'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 10 ROWS 10;
+COMMENT ON FUNCTION mlops.algorithms()
+  IS 'algorithms that train() and fit() know';
+
+CREATE FUNCTION mlops.algorithm_options(
+    algorithm text,
+    OUT option text,
+    OUT "default" text,
+    OUT valid text,
+    OUT description text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mlops_algorithm_options'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 10 ROWS 10;
+COMMENT ON FUNCTION mlops.algorithm_options(text)
+  IS 'options of an algorithm with defaults and valid values';

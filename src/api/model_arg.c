@@ -1,0 +1,63 @@
+/*-------------------------------------------------------------------------
+ *
+ * model_arg.c
+ *	  Function arguments that several SQL functions share.
+ *
+ * IDENTIFICATION
+ *	  src/api/model_arg.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "mlops/catalog.h"
+#include "model_arg.h"
+
+void
+mlops_arg_require(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	if (PG_ARGISNULL(arg))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+}
+
+char *
+mlops_arg_text(FunctionCallInfo fcinfo, int arg)
+{
+	return PG_ARGISNULL(arg) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(arg));
+}
+
+char *
+mlops_arg_name(FunctionCallInfo fcinfo, int arg)
+{
+	return PG_ARGISNULL(arg) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(arg)));
+}
+
+Jsonb *
+mlops_arg_jsonb(FunctionCallInfo fcinfo, int arg)
+{
+	return PG_ARGISNULL(arg) ? NULL : PG_GETARG_JSONB_P(arg);
+}
+
+const MlModel *
+mlops_arg_model_by_name(FunctionCallInfo fcinfo)
+{
+	MlModelRef	ref;
+	MlResolved	resolved;
+
+	mlops_arg_require(fcinfo, 0, "model");
+	mlops_model_ref_parse(mlops_arg_text(fcinfo, 0), &ref);
+	mlops_registry_resolve(&ref, GetUserId(), &resolved);
+	return mlops_model_cache_get(resolved.artifact, CurrentMemoryContext);
+}
+
+const MlModel *
+mlops_arg_model_by_value(FunctionCallInfo fcinfo)
+{
+	mlops_arg_require(fcinfo, 0, "model");
+	return mlops_model_cache_get(PG_GETARG_DATUM(0), CurrentMemoryContext);
+}

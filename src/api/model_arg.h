@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * model_arg.h
+ *	  Function arguments that several SQL functions share.
+ *
+ * IDENTIFICATION
+ *	  src/api/model_arg.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_MODEL_ARG_H
+#define MLOPS_MODEL_ARG_H
+
+#include "fmgr.h"
+#include "utils/jsonb.h"
+
+#include "mlops/model.h"
+
+/* Error 22004 naming the argument if argument number arg is NULL. */
+extern void mlops_arg_require(FunctionCallInfo fcinfo, int arg, const char *name);
+
+/* A text or name argument as a C string; NULL when the argument is NULL. */
+extern char *mlops_arg_text(FunctionCallInfo fcinfo, int arg);
+extern char *mlops_arg_name(FunctionCallInfo fcinfo, int arg);
+
+/* A jsonb argument or NULL. */
+extern Jsonb *mlops_arg_jsonb(FunctionCallInfo fcinfo, int arg);
+
+/* Argument 0 as a model, by name (with the current user's rights) or by value;
+ * valid while CurrentMemoryContext is. */
+extern const MlModel *mlops_arg_model_by_name(FunctionCallInfo fcinfo);
+extern const MlModel *mlops_arg_model_by_value(FunctionCallInfo fcinfo);
+
+#endif							/* MLOPS_MODEL_ARG_H */

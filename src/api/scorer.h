@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * scorer.h
+ *	  One call site's memory between rows: the model in use, how its rows are
+ *	  bound, and room for one row.
+ *
+ * IDENTIFICATION
+ *	  src/api/scorer.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_SCORER_H
+#define MLOPS_SCORER_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "fmgr.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
+#include "mlops/model.h"
+
+typedef struct MlScorer MlScorer;
+
+/*
+ * The scorer of this call site (kept in fn_extra) for a model named by text,
+ * resolved with the rights of "role" and again whenever the active snapshot
+ * differs from the one it was resolved under (P4).
+ */
+extern MlScorer *mlops_scorer_by_name(FmgrInfo *flinfo, text *ref, Oid role);
+
+/*
+ * The same for a value of type mlops.model.  A TOAST pointer seen before in
+ * this query is recognised before anything is fetched.
+ */
+extern MlScorer *mlops_scorer_by_value(FmgrInfo *flinfo, Datum model);
+
+extern const MlModel *mlops_scorer_model(const MlScorer *scorer);
+
+/*
+ * Score one row.  The result (one value for regression and two classes, one
+ * per class beyond) is valid until the next call; NULL when a feature is
+ * missing whose policy is to skip the row.
+ */
+extern const double *mlops_scorer_record(MlScorer *scorer, HeapTupleHeader row);
+extern const double *mlops_scorer_tuple(MlScorer *scorer, HeapTuple tuple, TupleDesc desc);
+extern const double *mlops_scorer_jsonb(MlScorer *scorer, Jsonb *features);
+extern const double *mlops_scorer_array(MlScorer *scorer, ArrayType *x);
+
+/* What the numbers mean.  Class index of the most likely class; ties go to the first. */
+extern int	mlops_scorer_class(const MlScorer *scorer, const double *out);
+
+/* Errors 42809 for a model of the other kind. */
+extern double mlops_scorer_value(const MlScorer *scorer, const double *out);
+extern const MlString *mlops_scorer_label(const MlScorer *scorer, const double *out);
+extern Jsonb *mlops_scorer_proba(const MlScorer *scorer, const double *out);
+
+#endif							/* MLOPS_SCORER_H */

@@ -1,0 +1,268 @@
+/*-------------------------------------------------------------------------
+ *
+ * trigger_api.c
+ *	  SQL: score_trigger('model', 'column' [, 'on_error=raise|null']), a BEFORE
+ *	  ROW trigger that sets a column of every new row.
+ *
+ * The column's type decides what it gets: a number the prediction, text, enum
+ * and boolean the class, jsonb the probabilities (of a regression model: the
+ * estimate).  The rights that count are those of the table's owner, who made
+ * the trigger possible, so that inserting roles need none on the model.
+ *
+ * With on_error=null a failure inside scoring (no such model, a missing value
+ * that the model does not accept, ...) leaves NULL in the column.  That costs
+ * a subtransaction per row; cancel, shutdown and out of memory still fail.
+ *
+ * IDENTIFICATION
+ *	  src/api/trigger_api.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+#include "utils/typcache.h"
+
+#include "mlops/error.h"
+#include "scorer.h"
+
+PG_FUNCTION_INFO_V1(mlops_score_trigger);
+
+/* What a trigger was created with, checked. */
+typedef struct TriggerCall
+{
+	text	   *model;
+	int			attnum;
+	Oid			type;			/* base type of the column */
+	int32		typmod;
+	bool		null_on_error;
+} TriggerCall;
+
+static void
+check_event(TriggerData *trigdata)
+{
+	if (!TRIGGER_FIRED_BEFORE(trigdata->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
+		TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" must be BEFORE INSERT OR UPDATE FOR EACH ROW",
+						trigdata->tg_trigger->tgname)));
+}
+
+static void
+read_arguments(TriggerData *trigdata, TriggerCall *call)
+{
+	Trigger    *trigger = trigdata->tg_trigger;
+	Relation	rel = trigdata->tg_relation;
+
+	if (trigger->tgnargs < 2 || trigger->tgnargs > 3)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("trigger \"%s\" needs a model and a column", trigger->tgname),
+				 errhint("Write EXECUTE FUNCTION mlops.score_trigger('model', 'column').")));
+	call->null_on_error = false;
+	if (trigger->tgnargs == 3)
+	{
+		if (strcmp(trigger->tgargs[2], "on_error=null") == 0)
+			call->null_on_error = true;
+		else if (strcmp(trigger->tgargs[2], "on_error=raise") != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("third argument of trigger \"%s\" is not recognized", trigger->tgname),
+					 errhint("Write 'on_error=raise' or 'on_error=null'.")));
+	}
+	call->attnum = SPI_fnumber(RelationGetDescr(rel), trigger->tgargs[1]);
+	if (call->attnum <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+						trigger->tgargs[1], RelationGetRelationName(rel))));
+	call->typmod = TupleDescAttr(RelationGetDescr(rel), call->attnum - 1)->atttypmod;
+	call->type = getBaseTypeAndTypmod(TupleDescAttr(RelationGetDescr(rel), call->attnum - 1)->atttypid,
+									  &call->typmod);
+	call->model = cstring_to_text(trigger->tgargs[0]);
+}
+
+/*
+ * A stored generated column is computed after BEFORE triggers, and the scored
+ * column itself is what this trigger is about to set: neither can be a
+ * feature.
+ */
+static void
+check_signature(TriggerData *trigdata, const TriggerCall *call, const MlSignature *sig)
+{
+	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
+
+	for (int f = 0; f < sig->nfeatures; f++)
+	{
+		int			attnum = SPI_fnumber(desc, sig->features[f].name);
+
+		if (attnum > 0 && TupleDescAttr(desc, attnum - 1)->attgenerated != '\0')
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("trigger \"%s\" cannot use the generated column \"%s\"",
+							trigdata->tg_trigger->tgname, sig->features[f].name),
+					 errdetail("Generated columns are computed after BEFORE triggers have run."),
+					 errhint("Train the model without this column, or score in a query.")));
+		if (attnum == call->attnum)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("column \"%s\" is a feature of the model that trigger \"%s\" sets it from",
+							sig->features[f].name, trigdata->tg_trigger->tgname)));
+	}
+}
+
+/* A class's name as a value of the column's type, through that type's input function. */
+static Datum
+label_datum(const TriggerCall *call, const MlString *label)
+{
+	Oid			input;
+	Oid			ioparam;
+
+	if (call->type == TEXTOID)
+		return PointerGetDatum(cstring_to_text_with_len(label->data, label->len));
+	getTypeInputInfo(call->type, &input, &ioparam);
+	return OidInputFunctionCall(input, pnstrdup(label->data, label->len),
+								ioparam, call->typmod);
+}
+
+static Datum
+number_datum(const TriggerCall *call, double value)
+{
+	switch (call->type)
+	{
+		case FLOAT8OID:
+			return Float8GetDatum(value);
+		case FLOAT4OID:
+			return Float4GetDatum((float4) value);
+		default:				/* numeric, to the column's scale */
+			return DirectFunctionCall2(numeric,
+									   DirectFunctionCall1(float8_numeric, Float8GetDatum(value)),
+									   Int32GetDatum(call->typmod));
+	}
+}
+
+static Datum
+jsonb_datum(const MlScorer *s, const double *out)
+{
+	if (mlops_scorer_model(s)->sig->task == ML_TASK_CLASSIFICATION)
+		return JsonbPGetDatum(mlops_scorer_proba(s, out));
+	return DirectFunctionCall1(jsonb_in,
+							   CStringGetDatum(psprintf("%.17g", out[0])));
+}
+
+static Datum
+make_result(const TriggerCall *call, const MlScorer *s, const double *out)
+{
+	switch (call->type)
+	{
+		case FLOAT8OID:
+		case FLOAT4OID:
+		case NUMERICOID:
+			return number_datum(call, mlops_scorer_value(s, out));
+		case JSONBOID:
+			return jsonb_datum(s, out);
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case BOOLOID:
+			return label_datum(call, mlops_scorer_label(s, out));
+		default:
+			if (type_is_enum(call->type))
+				return label_datum(call, mlops_scorer_label(s, out));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("a column of type %s cannot hold a score", format_type_be(call->type)),
+			 errhint("Use double precision, real, numeric, text, an enum, boolean or jsonb.")));
+}
+
+static Datum
+score_new_row(FunctionCallInfo fcinfo, TriggerData *trigdata,
+			  const TriggerCall *call, HeapTuple row, bool *isnull)
+{
+	Relation	rel = trigdata->tg_relation;
+	MlScorer   *s = mlops_scorer_by_name(fcinfo->flinfo, call->model,
+										 rel->rd_rel->relowner);
+	const double *out;
+
+	check_signature(trigdata, call, mlops_scorer_model(s)->sig);
+	out = mlops_scorer_tuple(s, row, RelationGetDescr(rel));
+	*isnull = out == NULL;
+	return out ? make_result(call, s, out) : (Datum) 0;
+}
+
+/* The same, with every ordinary error turned into NULL. */
+static Datum
+score_or_null(FunctionCallInfo fcinfo, TriggerData *trigdata,
+			  const TriggerCall *call, HeapTuple row, bool *isnull)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile Datum result = (Datum) 0;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		result = score_new_row(fcinfo, trigdata, call, row, isnull);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+			error->sqlerrcode == ERRCODE_OUT_OF_MEMORY ||
+			error->elevel > ERROR)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		FreeErrorData(error);
+		*isnull = true;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+Datum
+mlops_score_trigger(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TriggerCall call;
+	HeapTuple	row;
+	Datum		value;
+	bool		isnull;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("mlops.score_trigger() can only be called as a trigger")));
+	check_event(trigdata);
+	read_arguments(trigdata, &call);
+	row = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
+		trigdata->tg_newtuple : trigdata->tg_trigtuple;
+	value = call.null_on_error ?
+		score_or_null(fcinfo, trigdata, &call, row, &isnull) :
+		score_new_row(fcinfo, trigdata, &call, row, &isnull);
+	return PointerGetDatum(heap_modify_tuple_by_cols(row, RelationGetDescr(trigdata->tg_relation),
+													 1, &call.attnum, &value, &isnull));
+}

@@ -101,6 +101,8 @@ SELECT s AS statement, left(pg_temp.outcome(s), 5) AS sqlstate FROM (VALUES
 	('UPDATE mlops.models SET task = ''classification'''),
 	('DELETE FROM mlops.models'),
 	('DELETE FROM mlops.aliases'),
+	('SELECT * FROM mlops.models FOR UPDATE'),
+	('LOCK TABLE mlops.versions'),
 	('CREATE TABLE mlops.t ()'),
 	('CREATE TABLE mlops_private.t ()'),
 	('CREATE FUNCTION mlops.predict(text, int) RETURNS int LANGUAGE sql AS ''SELECT 1'''),
@@ -113,6 +115,10 @@ SELECT s AS statement, left(pg_temp.outcome(s), 5) AS sqlstate FROM (VALUES
 SET search_path = mlops_private, public;
 SELECT left(pg_temp.outcome('SELECT * FROM version'), 5) AS sqlstate;
 RESET search_path;
+
+-- the public views answer everybody
+SELECT relname, pg_temp.outcome(format('SELECT * FROM mlops.%I', relname)) AS outcome
+  FROM pg_class WHERE relnamespace = 'mlops'::regnamespace AND relkind = 'v' ORDER BY relname;
 
 -- a stray grant on a table still shows and changes nothing
 RESET ROLE;
@@ -227,7 +233,7 @@ SELECT c.relname FROM pg_class c, aclexplode(c.relacl) a
 SELECT c.relname, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
  WHERE c.relnamespace = 'mlops'::regnamespace AND a.grantee <> c.relowner AND a.privilege_type <> 'SELECT';
 SELECT relname FROM pg_class
- WHERE relnamespace = 'mlops'::regnamespace AND relkind = 'v' AND relname IN ('models', 'versions', 'aliases')
+ WHERE relnamespace = 'mlops'::regnamespace AND relkind = 'v' AND relname IN ('models', 'versions', 'aliases', 'progress')
    AND NOT 'security_barrier=true' = ANY (coalesce(reloptions, '{}'));
 
 SELECT mlops.drop_model('alices'), mlops.drop_model('bobs');

@@ -9,6 +9,8 @@
  * dropped one gets nothing.  In any other cluster the OID means nothing and
  * the name decides, as it does for the GRANTs and OWNER TOs of a dump; the
  * next write to the model records the role anew (catalog/registry_write.c).
+ * The name is the one at that write: a dump taken after a role was renamed,
+ * and before its next write, carries the old name.
  *
  * IDENTIFICATION
  *	  src/gov/owner.c

@@ -32,6 +32,16 @@ require_rows(const MlPlan *plan, const MlReadResult *read)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("target column \"%s\" has no values", plan->target.name)));
+	for (int i = 0; i < plan->nfeatures; i++)
+	{
+		const MlColumn *column = &plan->features[i];
+
+		if (column->missing == ML_MISSING_SKIP && column->nmissing == read->nskip_feature)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("feature \"%s\" has no values, so that every row would be skipped",
+							column->name)));
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("source has no usable rows"),

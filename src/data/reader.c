@@ -34,6 +34,7 @@
 #define MAX_SLOTS 65535
 #define MAX_CLASSES 1000
 #define EXPONENT_BITS UINT64CONST(0x7FF0000000000000)
+#define NEGATIVE_ZERO UINT64CONST(0x8000000000000000)
 #define MISSING_WORD UINT64CONST(0x7FF8000000000000)
 
 typedef struct ReadColumn
@@ -43,6 +44,7 @@ typedef struct ReadColumn
 	int			slot;			/* its feature's slot, or -1 */
 	MlColumn   *feature;		/* or NULL */
 	const MlConverter *conv;
+	int			run;			/* float8 columns from here on that lie side by side */
 } ReadColumn;
 
 struct MlReader
@@ -80,6 +82,15 @@ assign_slots(MlReader *reader)
 	for (int i = 0; i < reader->ncolumns; i++)
 		reader->columns[i].slot = reader->columns[i].feature ?
 			reader->columns[i].feature->slot : -1;
+	for (int i = reader->ncolumns - 1; i >= 0; i--)
+	{
+		ReadColumn *column = &reader->columns[i];
+
+		column->run = column->kind == CONVERT_FLOAT8 && column->feature != NULL;
+		if (column->run > 0 && i + 1 < reader->ncolumns && column[1].run > 0 &&
+			column[1].source == column->source + 1 && column[1].slot == column->slot + 1)
+			column->run = column[1].run + 1;
+	}
 	return width;
 }
 
@@ -183,11 +194,25 @@ note_missing(MlColumn *feature)
 	if (feature == NULL)
 		return true;
 	feature->nmissing++;
-	if (feature->missing == ML_MISSING_ERROR)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("column \"%s\" contains a missing value", feature->name)));
 	return feature->missing != ML_MISSING_SKIP;
+}
+
+/* Policy ERROR bears no missing value, but a column of nothing else is none. */
+static void
+check_missing(const MlReader *reader)
+{
+	int64		nread = reader->store->nrows + reader->result->nskip_feature;
+
+	for (int i = 0; i < reader->plan->nfeatures; i++)
+	{
+		const MlColumn *feature = &reader->plan->features[i];
+
+		if (feature->missing == ML_MISSING_ERROR && feature->nmissing > 0 &&
+			feature->nmissing < nread)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("column \"%s\" contains a missing value", feature->name)));
+	}
 }
 
 /* Columns that are not plain numbers; returns the word, sets *keep. */
@@ -266,8 +291,38 @@ fold_product(uint64 a, uint64 b)
 #endif
 }
 
+/*
+ * float8 columns side by side, the common case of wide tables, without a
+ * branch per value.  False: one is null, NaN or infinite, do it column by
+ * column.
+ */
+static inline bool
+read_run(const ReadColumn *column, const Datum *values, const bool *nulls,
+		 double *x, uint64 *words)
+{
+#ifdef USE_FLOAT8_BYVAL
+	uint64	   *slots = (uint64 *) x + column->slot;
+	bool		special = false;
+
+	values += column->source;
+	nulls += column->source;
+	for (int i = 0; i < column->run; i++)
+	{
+		uint64		bits = (uint64) values[i];
+
+		bits = bits == NEGATIVE_ZERO ? 0 : bits;
+		special |= nulls[i] | ((bits & EXPONENT_BITS) == EXPONENT_BITS);
+		words[i] = bits;
+		slots[i] = bits;
+	}
+	return !special;
+#else
+	return false;
+#endif
+}
+
 /* All columns of one row to slots and words; false: the row is to be left out. */
-static bool
+static pg_attribute_always_inline bool
 read_columns(MlReader *reader, const Datum *values, const bool *nulls,
 			 double *x, uint64 *hash)
 {
@@ -288,6 +343,11 @@ read_columns(MlReader *reader, const Datum *values, const bool *nulls,
 			uint64		bits;
 		}			u;
 
+		if (column->run > 1 && read_run(column, values, nulls, x, &words[i]))
+		{
+			i += column->run - 1;
+			continue;
+		}
 		if (unlikely(nulls[column->source]))
 		{
 			words[i] = MISSING_WORD;
@@ -364,6 +424,7 @@ receive_row(void *arg, TupleTableSlot *slot)
 	{
 		MemoryContextReset(reader->row_context);
 		mlops_store_check_budget(store, 0);
+		check_missing(reader);
 		mlops_progress_rows(result->nseen - 1);
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -497,6 +558,7 @@ mlops_reader_run(MlPlan *plan, const MlWish *wish, MemoryContext context)
 	MemoryContextSwitchTo(old);
 
 	result->rls_applied = mlops_fetch_rows(plan->source, receive_row, reader);
+	check_missing(reader);
 	mlops_progress_rows(result->nseen);
 	MemoryContextDelete(reader->row_context);
 	return result;

@@ -104,16 +104,6 @@ DEFAULT FOR TYPE mlops.model USING hash AS
 COMMENT ON OPERATOR CLASS mlops.model_hash_ops USING hash
   IS 'hashing of models, for DISTINCT and GROUP BY';
 
--- looking inside
-
-CREATE FUNCTION mlops.describe(
-    model mlops.model)
-RETURNS jsonb
-AS 'MODULE_PATHNAME', 'mlops_describe_value'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION mlops.describe(mlops.model)
-  IS 'what a model is: algorithm, task, target, classes, features, facts of its training';
-
 -- private
 
 CREATE FUNCTION mlops_private.model_cache(

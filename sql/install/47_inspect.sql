@@ -1,5 +1,21 @@
 -- looking inside models and algorithms.  Refers to 10_types.
 
+CREATE FUNCTION mlops.describe(
+    model text)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'mlops_describe_name'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION mlops.describe(text)
+  IS 'what a model is: algorithm, task, target, classes, features, facts of its training';
+
+CREATE FUNCTION mlops.describe(
+    model mlops.model)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'mlops_describe_value'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION mlops.describe(mlops.model)
+  IS 'what a model is: algorithm, task, target, classes, features, facts of its training';
+
 CREATE FUNCTION mlops.coefficients(
     model text,
     OUT term text,

@@ -15,7 +15,6 @@
 #include "postgres.h"
 
 #include "common/base64.h"
-#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
@@ -28,6 +27,8 @@
 #include "mlops/jsonb_out.h"
 #include "mlops/model.h"
 
+#include "model_arg.h"
+
 /* Bytes of base64 handled between interrupt checks; whole groups both ways. */
 #define BASE64_CHUNK	((Size) 3 * 256 * 1024)
 
@@ -39,6 +40,7 @@ PG_FUNCTION_INFO_V1(mlops_model_eq);
 PG_FUNCTION_INFO_V1(mlops_model_ne);
 PG_FUNCTION_INFO_V1(mlops_model_hash);
 PG_FUNCTION_INFO_V1(mlops_describe_value);
+PG_FUNCTION_INFO_V1(mlops_describe_name);
 PG_FUNCTION_INFO_V1(mlops_model_cache);
 PG_FUNCTION_INFO_V1(mlops_model_repack);
 
@@ -269,26 +271,15 @@ describe_features(JsonbParseState **out, const MlSignature *sig)
 	pushJsonbValue(out, WJB_END_ARRAY, NULL);
 }
 
-static void
-describe_bytes(JsonbParseState **out, const MlModel *model, Size stored)
+static Jsonb *
+describe_model(const MlModel *model)
 {
+	const MlSignature *sig = model->sig;
+	JsonbParseState *out = NULL;
 	char		hex[MLOPS_HASH_LEN * 2 + 1];
 
 	hex_encode((const char *) model->hash, MLOPS_HASH_LEN, hex);
 	hex[MLOPS_HASH_LEN * 2] = '\0';
-	mlops_jsonb_add_string(out, "sha256", hex);
-	mlops_jsonb_add_integer(out, "bytes", (int64) model->content_len);
-	mlops_jsonb_add_integer(out, "stored_bytes", (int64) stored);
-}
-
-Datum
-mlops_describe_value(PG_FUNCTION_ARGS)
-{
-	Datum		datum = PG_GETARG_DATUM(0);
-	const MlModel *model = mlops_model_cache_get(datum, CurrentMemoryContext);
-	const MlSignature *sig = model->sig;
-	JsonbParseState *out = NULL;
-	JsonbValue *result;
 
 	pushJsonbValue(&out, WJB_BEGIN_OBJECT, NULL);
 	mlops_jsonb_add_integer(&out, "format", model->format_version);
@@ -304,9 +295,21 @@ mlops_describe_value(PG_FUNCTION_ARGS)
 	pushJsonbValue(&out, WJB_BEGIN_OBJECT, NULL);
 	model->algo->describe(sig, model->body, &out);
 	pushJsonbValue(&out, WJB_END_OBJECT, NULL);
-	describe_bytes(&out, model, toast_raw_datum_size(datum) - VARHDRSZ);
-	result = pushJsonbValue(&out, WJB_END_OBJECT, NULL);
-	PG_RETURN_JSONB_P(JsonbValueToJsonb(result));
+	mlops_jsonb_add_string(&out, "sha256", hex);
+	mlops_jsonb_add_integer(&out, "bytes", (int64) model->content_len);
+	return JsonbValueToJsonb(pushJsonbValue(&out, WJB_END_OBJECT, NULL));
+}
+
+Datum
+mlops_describe_value(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(describe_model(mlops_arg_model_by_value(fcinfo)));
+}
+
+Datum
+mlops_describe_name(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(describe_model(mlops_arg_model_by_name(fcinfo)));
 }
 
 /* What this backend's cache of unpacked models holds and has done. */

@@ -37,6 +37,11 @@
  * a direction R has not seen, as a category that appears late) takes the first way,
  * as do the first rows.
  *
+ * Where R is well conditioned apart from the scale of its columns, R^-1 is
+ * formed once per epoch and multiplied with, which runs three times as fast as
+ * solving.  The product's error then carries the factor cond(R D^-1), D being
+ * the columns' norms, bounded by WELL_CONDITIONED; above it blocks are solved.
+ *
  * A column without any value but zero so far has a zero column in R and, since
  * reflections leave it out, a zero row.  For the solve its diagonal is set to
  * DEAD: zero over it is zero, anything else shows in the trace.  A column
@@ -68,6 +73,8 @@
 #define FOLD_TRACE		4.0
 /* a block whose own trace exceeds this many times n is reflected instead */
 #define BLOCK_TRACE		16.0
+/* bound on the condition of R, columns scaled, for using its inverse */
+#define WELL_CONDITIONED 1e4
 /* blocks of fewer rows are not worth a solve */
 #define FEW_ROWS		8
 /* diagonal of a column that was zero so far, while G is in use */
@@ -80,8 +87,9 @@
 #define PANEL_ROWS		128
 #define UPDATE_COLS		128
 
-/* columns of R := U R between two ticks */
+/* columns of R := U R, and rows of R^-1, between two ticks */
 #define MULTIPLY_COLS	128
+#define INVERT_ROWS		64
 
 /*
  * mlops_lsq_size returns the bytes of an MlLsq, or 0 when the numbers are out
@@ -95,7 +103,7 @@ mlops_lsq_size(int ncols, int nbuffer)
 	if (ncols < 1 || ncols > LSQ_MAX_COLS ||
 		nbuffer < 1 || nbuffer > LSQ_MAX_BUFFER)
 		return 0;
-	doubles = 2 * (uint64_t) ncols * ncols + 2 * (uint64_t) nbuffer * ncols;
+	doubles = 3 * (uint64_t) ncols * ncols + 2 * (uint64_t) nbuffer * ncols;
 	if (doubles > (SIZE_MAX - sizeof(MlLsq)) / sizeof(double))
 		return 0;
 	return sizeof(MlLsq) + (size_t) doubles * sizeof(double);
@@ -329,6 +337,44 @@ mlops_lsq_reflect(int n, double *r, int m, double *rows, int first)
 }
 
 /*
+ * Form R's inverse if multiplying with it is as good as solving.
+ */
+static void
+invert(MlLsq *lsq)
+{
+	int			n = lsq->ncols;
+	const double *r = LSQ_R(lsq);
+	double	   *inverse = LSQ_INVERSE(lsq);
+	double		sum = 0.0;
+	int			i,
+				j;
+
+	memset(inverse, 0, (size_t) n * n * sizeof(double));
+	for (i = 0; i < n; i++)
+		inverse[(size_t) i * n + i] = 1.0;
+	for (i = 0; i < n; i += INVERT_ROWS)
+	{
+		mlops_blas_trsm(n - i < INVERT_ROWS ? n - i : INVERT_ROWS, n, r, n,
+						inverse + (size_t) i * n, n);
+		if (mlops_numeric_tick)
+			mlops_numeric_tick();
+	}
+	/* the Frobenius norm of D R^-1; that of R D^-1 is sqrt(n) */
+	for (i = 0; i < n; i++)
+	{
+		double		norm = mlops_lsq_norm(i + 1, r + i, n);
+
+		for (j = i; j < n; j++)
+		{
+			double		scaled = norm * inverse[(size_t) i * n + j];
+
+			sum += scaled * scaled;
+		}
+	}
+	lsq->inverted = sum * n <= WELL_CONDITIONED * WELL_CONDITIONED;
+}
+
+/*
  * Make R fit for solving with it: no diagonal zero or rounding error.
  */
 static void
@@ -348,6 +394,7 @@ begin_epoch(MlLsq *lsq)
 		else if (fabs(*diagonal) < NEGLIGIBLE * norm)
 			*diagonal = copysign(NEGLIGIBLE * norm, *diagonal);
 	}
+	invert(lsq);
 	lsq->epoch = 1;
 }
 
@@ -417,7 +464,10 @@ fold_by_solve(MlLsq *lsq)
 	if (!lsq->epoch)
 		begin_epoch(lsq);
 	memcpy(y, LSQ_BUFFER(lsq), (size_t) m * n * sizeof(double));
-	mlops_blas_trsm(m, n, LSQ_R(lsq), n, y, n);
+	if (lsq->inverted)
+		mlops_blas_trmm_right(m, n, LSQ_INVERSE(lsq), n, y, n);
+	else
+		mlops_blas_trsm(m, n, LSQ_R(lsq), n, y, n);
 	trace = sum_of_squares((size_t) m * n, y);
 	if (!(trace <= BLOCK_TRACE * n))
 		return false;
@@ -651,14 +701,15 @@ mlops_lsq_check(const void *bytes, size_t size)
 		return "wrong row counts";
 	if (!isfinite(head.sum_weight) || head.sum_weight < 0 ||
 		!isfinite(head.trace) || head.trace < 0 ||
-		(head.epoch != 0 && head.epoch != 1) || head.reserved != 0 ||
+		(head.epoch != 0 && head.epoch != 1) ||
+		(head.inverted != 0 && head.inverted != 1) ||
 		(head.trace > 0 && !head.epoch))
 		return "wrong header";
 	triangle = (size_t) head.ncols * head.ncols * sizeof(double);
 	p += sizeof(head);
 	if (!is_triangle(head.ncols, p) || !is_triangle(head.ncols, p + triangle))
 		return "damaged factor";
-	p += 2 * triangle;
+	p += 3 * triangle;			/* the inverse can only make numbers nonsense */
 	for (i = 0; i < (size_t) head.fill * head.ncols; i++)
 	{
 		double		value;

@@ -13,3 +13,4 @@
  */
 /*		symbol				 id */
 ML_ALGO(linear_regression, 1)
+ML_ALGO(logistic_regression, 2)

@@ -459,6 +459,29 @@ mlops_registry_drop_model(const char *model)
 	return (int) versions;
 }
 
+/*
+ * Make sure that nobody has the name, waiting for whoever is about to take it,
+ * without a unique violation in its own words: a row of that name goes in,
+ * unless there is one, and out again.  The index keeps others off until we end.
+ */
+static void
+reserve_name(Writer *w, int64 model_id, const char *name)
+{
+	int64		placeholder;
+
+	add_int8(w, model_id);
+	add_name(w, name);
+	if (run(w, "INSERT INTO mlops_private.model"
+			" (name, task, owner_oid, owner_name, owner_system, last_version)"
+			" SELECT $2, task, owner_oid, owner_name, owner_system, 0"
+			" FROM mlops_private.model WHERE model_id = $1"
+			" ON CONFLICT (name) DO NOTHING RETURNING model_id") == 0)
+		mlops_registry_deny_name(name);
+	placeholder = DatumGetInt64(result(0, 1));
+	add_int8(w, placeholder);
+	run(w, "DELETE FROM mlops_private.model WHERE model_id = $1");
+}
+
 void
 mlops_registry_rename_model(const char *model, const char *new_name)
 {
@@ -469,9 +492,7 @@ mlops_registry_rename_model(const char *model, const char *new_name)
 	PreventCommandIfReadOnly("mlops.rename_model()");
 	write_begin(&w);
 	model_id = lock_model(&w, model, true);
-	add_name(&w, new_name);
-	if (run(&w, "SELECT 1 FROM mlops_private.model WHERE name = $1") > 0)
-		mlops_registry_deny_name(new_name);
+	reserve_name(&w, model_id, new_name);
 	add_int8(&w, model_id);
 	add_name(&w, new_name);
 	run(&w, "UPDATE mlops_private.model SET name = $2 WHERE model_id = $1");

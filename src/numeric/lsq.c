@@ -651,7 +651,7 @@ mlops_lsq_grow(MlLsq *dst, const MlLsq *src, int nbuffer)
 
 	*dst = *src;
 	dst->nbuffer = nbuffer;
-	memcpy(LSQ_R(dst), LSQ_R(src), 2 * (size_t) n * n * sizeof(double));
+	memcpy(LSQ_R(dst), LSQ_R(src), 3 * (size_t) n * n * sizeof(double));
 	memset(LSQ_BUFFER(dst), 0, 2 * (size_t) nbuffer * n * sizeof(double));
 	memcpy(LSQ_BUFFER(dst), LSQ_BUFFER(src), (size_t) src->fill * n * sizeof(double));
 }

@@ -97,7 +97,11 @@ BEGIN
                                               WHEN 'array' THEN to_jsonb(array_fill(1, ARRAY[(f ->> 'length')::int]))::text
                                               ELSE '1' END::jsonb)
       INTO features FROM jsonb_array_elements(about -> 'features') f;
-    PERFORM mlops.predict(m, features);
+    IF about ->> 'task' = 'regression' THEN
+        PERFORM mlops.predict(m, features);
+    ELSE
+        PERFORM mlops.proba(m, features), mlops.classify(m, features);
+    END IF;
     PERFORM count(*) FROM mlops.coefficients(m);
     RETURN NULL;
 EXCEPTION WHEN OTHERS THEN

@@ -3,8 +3,8 @@
  * params.h
  *	  Options: declared once as MlParamDef, parsed from jsonb, read by name.
  *
- * An option is documented where it is declared; mlops.algorithm_options() and
- * docs/options.md are made from the same table.
+ * An option is documented where it is declared; mlops.algorithm_options()
+ * shows that table.
  *
  * IDENTIFICATION
  *	  include/mlops/params.h

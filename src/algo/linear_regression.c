@@ -203,6 +203,7 @@ linear_accumulate(void *partial, const MlBlock *block)
 {
 	LinearPartial *p = partial;
 
+	mlops_blas_require();		/* a state can come from another process */
 	mlops_lsq_push_block(PARTIAL_LSQ(p), block->nrows, block->x + p->skip,
 						 block->width, block->y, block->w);
 	for (int i = 0; block->w && i < block->nrows; i++)
@@ -215,6 +216,7 @@ linear_combine(void *partial, const void *other)
 	LinearPartial *p = partial;
 	const LinearPartial *o = other;
 
+	mlops_blas_require();
 	p->sum_log_weight += o->sum_log_weight;
 	mlops_lsq_merge(PARTIAL_LSQ(p), PARTIAL_LSQ(o));
 }

@@ -263,12 +263,7 @@ mlops_learn_fills(MlSignature *sig, MlStore *store, bool weighted)
 				}
 				feature->fill[j] = median_of_slot(store, feature->slot + j, values);
 			}
-			if (isnan(feature->fill[j]))
-				ereport(ERROR,
-						(errcode(ERRCODE_DATA_EXCEPTION),
-						 errmsg("element %d of column \"%s\" has no values in the training rows",
-								j + 1, feature->name)));
-			if (isinf(feature->fill[j]))
+			if (!isfinite(feature->fill[j]))
 				ereport(ERROR,
 						(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 						 errmsg("values of column \"%s\" are too large for a mean", feature->name)));

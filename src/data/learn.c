@@ -250,7 +250,7 @@ learn_dictionary(MlColumn *column, MlStore *store, int max_categories,
 
 /* Does a slot have any value in the training part? */
 static bool
-has_value(const MlStore *store, int slot)
+slot_has_value(const MlStore *store, int slot)
 {
 	for (int b = 0; b < store->nblocks; b++)
 	{
@@ -264,6 +264,25 @@ has_value(const MlStore *store, int slot)
 		}
 	}
 	return false;
+}
+
+/* Does every slot of a column that is to be filled have a value to learn from?  Of others, any slot. */
+static bool
+has_value(const MlStore *store, const MlColumn *column)
+{
+	bool		wants_all = column->missing == ML_MISSING_MEAN ||
+		column->missing == ML_MISSING_MEDIAN;
+
+	if (column->width == 0)
+		return false;
+	if (column->nmissing == 0)
+		return true;
+	for (int i = 0; i < column->width; i++)
+	{
+		if (slot_has_value(store, column->slot + i) != wants_all)
+			return !wants_all;
+	}
+	return wants_all;
 }
 
 /* Do all rows of a slot have the same value, missing ones aside if they will be replaced by it? */
@@ -345,16 +364,18 @@ find_useless(MlPlan *plan, MlReadResult *read, const MlFeature *features)
 		if (column->family == ML_COLUMN_TEXT)
 			empty = features[i].ncategories == 0;
 		else
-			empty = column->width == 0 ||
-				(column->nmissing > 0 && !has_value(read->store, column->slot));
+			empty = !has_value(read->store, column);
 		if (empty && column->asked)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
+					 column->width > 1 ?
+					 errmsg("feature \"%s\" has an element without values in the training rows", column->name) :
 					 errmsg("feature \"%s\" has no values in the training rows", column->name)));
 		if (empty)
 		{
 			column->excluded = true;
-			mlops_plan_exclude(plan, column->name, "no values");
+			mlops_plan_exclude(plan, column->name,
+							   column->width > 1 ? "an element has no values" : "no values");
 			continue;
 		}
 		if (column->width == 1 && is_constant(read->store, column))

@@ -126,6 +126,9 @@ mlops_source_analyze(MlSource *source)
 	return query;
 }
 
+static bool trace_cte(Query *query, RangeTblEntry *rte, AttrNumber column,
+					  Oid *relid, AttrNumber *attnum);
+
 /*
  * Follow an output column down to the table it is taken from unchanged,
  * through views, subqueries and joins.  False: it is computed.
@@ -170,9 +173,35 @@ trace_column(Query *query, Node *expr, Oid *relid, AttrNumber *attnum)
 					return false;
 				return trace_column(rte->subquery, (Node *) tle->expr, relid, attnum);
 			}
+		case RTE_CTE:
+			return trace_cte(query, rte, var->varattno, relid, attnum);
 		default:
 			return false;
 	}
+}
+
+/* The same for a column of a WITH query of this level. */
+static bool
+trace_cte(Query *query, RangeTblEntry *rte, AttrNumber column, Oid *relid, AttrNumber *attnum)
+{
+	ListCell   *lc;
+
+	if (rte->ctelevelsup != 0 || rte->self_reference)
+		return false;
+	foreach(lc, query->cteList)
+	{
+		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
+		Query	   *inner = castNode(Query, cte->ctequery);
+		TargetEntry *tle;
+
+		if (strcmp(cte->ctename, rte->ctename) != 0)
+			continue;
+		tle = get_tle_by_resno(inner->targetList, column);
+		if (tle == NULL || inner->setOperations != NULL)
+			return false;
+		return trace_column(inner, (Node *) tle->expr, relid, attnum);
+	}
+	return false;
 }
 
 /* Find out of every output column whether it is a key or generated. */

@@ -59,7 +59,7 @@ if [ "$action" = run ]; then
 		psql -qX -v ON_ERROR_STOP=1 -d postgres -c "DROP DATABASE IF EXISTS mlops_demo WITH (FORCE)" \
 			-c "CREATE DATABASE mlops_demo" 2>&1 | grep -v "does not exist, skipping"
 		psql -qX -v ON_ERROR_STOP=1 -d mlops_demo -f "$PG_ABS_SRCDIR/src/test/data/load.sql" &&
-			cd "$PG_ABS_SRCDIR/scripts" && psql -X -v ON_ERROR_STOP=1 -d mlops_demo -f quickstart.sql' ||
+			psql -X -v ON_ERROR_STOP=1 -d mlops_demo <"$PG_ABS_SRCDIR/scripts/quickstart.sql" 2>&1' ||
 		die "the demo stopped at an error (see above)"
 fi
 

@@ -32,7 +32,8 @@ regress() { rm -f regression.diffs; make installcheck ISOLATION= TAP_TESTS=; }
 isolation() { rm -f output_iso/regression.diffs; make installcheck REGRESS= TAP_TESTS=; }
 fuzz()
 {
-	dropdb --if-exists --force fuzz && createdb fuzz && PGDATABASE=fuzz make fuzz &&
+	dropdb --if-exists --force fuzz && createdb fuzz &&
+		psql -Xqc "CREATE EXTENSION mlops" fuzz && PGDATABASE=fuzz make fuzz &&
 		! grep -qE 'terminated by signal|PANIC' "$work/server.log"
 }
 tap() { make installcheck REGRESS= ISOLATION= PROVE_FLAGS=--verbose; }

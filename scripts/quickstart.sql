@@ -30,45 +30,63 @@ SELECT model, version, algorithm, rows_used, rows_skipped, features, round(secon
 \echo
 \echo '---- measured on applications that it has not seen'
 \echo
-SELECT * FROM (SELECT key AS metric, round(value::numeric, 4) AS value
-  FROM mlops.versions, jsonb_each_text(metrics) WHERE model = 'credit' AND version = 1
-   AND value ~ '^-?[0-9.]+(e-?[0-9]+)?$') AS m ORDER BY metric;
+SELECT key AS metric, trim_scale(round(value::numeric, 4)) AS value
+  FROM mlops.versions, jsonb_each_text(metrics)
+ WHERE model = 'credit' AND key IN ('n', 'auc', 'accuracy', 'log_loss', 'brier', 'ece');
 
 \echo
-\echo '---- what it has learnt: a factor on the odds of "good" for each term, strongest evidence first'
+\echo '---- what it has learnt: the factor on the odds of "good" for each term, strongest evidence first'
 \echo
-SELECT term, round(estimate::numeric, 4) AS estimate, round(exp(estimate)::numeric, 3) AS odds_ratio,
-       round(statistic::numeric, 1) AS z, to_char(p_value, '9.9EEEE') AS p_value
-  FROM mlops.coefficients('credit') ORDER BY abs(statistic) DESC NULLS LAST LIMIT 10;
+SELECT term, round(odds_ratio::numeric, 3) AS odds_ratio, round(estimate::numeric, 5) AS estimate,
+       round(std_error::numeric, 5) AS std_error, round(statistic::numeric, 1) AS z, to_char(p_value, '9.9EEEE') AS p
+  FROM mlops.coefficients('credit') ORDER BY abs(statistic) DESC NULLS LAST LIMIT 8;
 
 \echo
-\echo '==== 3  A second version, and which is better ===================================================='
+\echo '==== 3  A second version, from a query: derived columns, and the ridge that the notice advised ====='
 \echo
-SELECT version, algorithm, features FROM mlops.train('credit',
-    $$SELECT *, amount::float8 / nullif(price, 0) AS financed, ln(1 + seniority) AS log_seniority FROM credit$$,
-    'status', options => '{"l2": 1}', alias => 'challenger', note => 'financed share, log of seniority, ridge');
+SELECT version, algorithm, rows_used, features
+  FROM mlops.train('credit',
+       $$SELECT status, home, marital, records, job, age, income, expenses, debt, assets, amount, price,
+                ln(1 + seniority) AS log_seniority, amount::float8 / price AS financed FROM credit$$,
+       'status', 'logistic_regression', options => '{"l2": 1}', alias => 'challenger', note => 'ridge, financed share');
 
-SELECT version, aliases, rows_used, round((metrics->>'auc')::numeric, 4) AS auc,
-       round((metrics->>'log_loss')::numeric, 4) AS log_loss, round((metrics->>'brier')::numeric, 4) AS brier, note
+\echo
+\echo '---- which is better?'
+\echo
+SELECT version, aliases, note, round((metrics->>'auc')::numeric, 4) AS auc,
+       round((metrics->>'log_loss')::numeric, 4) AS log_loss, round((metrics->>'brier')::numeric, 4) AS brier
   FROM mlops.versions WHERE model = 'credit' ORDER BY version;
 
 \echo
-\echo '---- version 1 reads the table as it is; keep it as champion, or move the alias (it is one row, and transactional)'
+\echo '---- "credit" means its champion, "credit@challenger" and "credit:2" the new one, on the same rows'
 \echo
-SELECT * FROM mlops.set_alias('credit', 'champion', 1);
+CREATE VIEW applications AS
+SELECT *, ln(1 + seniority) AS log_seniority, amount::float8 / price AS financed FROM credit;
+
+SELECT round(mlops.predict('credit', a)::numeric, 3) AS champion,
+       round(mlops.predict('credit@challenger', a)::numeric, 3) AS challenger, status
+  FROM applications a ORDER BY abs(mlops.predict('credit', a) - mlops.predict('credit:2', a)) DESC LIMIT 3;
+
+\echo
+\echo '---- deploy: one row, in your transaction; everybody meets it at the commit, and back is as quick'
+\echo
+SELECT * FROM mlops.set_alias('credit@challenger', 'champion');
+
+SELECT * FROM mlops.set_alias('credit:1', 'champion');
 
 \echo
 \echo '==== 4  Score: rows are matched by column name ==================================================='
 \echo
 SELECT id, status, round(mlops.predict('credit', c)::numeric, 3) AS p_good,
        mlops.classify('credit', c), mlops.proba('credit', c)
-  FROM credit c WHERE id <= 5 ORDER BY id;
+  FROM credit c WHERE id <= 4 ORDER BY id;
 
 \echo
 \echo '---- what if?  Any JSON object will do; what is missing counts as missing'
 \echo
-SELECT income, round(mlops.predict('credit', to_jsonb(c) || jsonb_build_object('income', i.income))::numeric, 3) AS p_good
-  FROM credit c, (VALUES (50), (100), (150), (250)) AS i (income) WHERE id = 3;
+SELECT what_if, round(mlops.predict('credit', to_jsonb(c) || what_if)::numeric, 3) AS p_good
+  FROM credit c, (VALUES ('{}'::jsonb), ('{"income": 300}'), ('{"amount": 1000}'), ('{"records": "no"}')) AS w (what_if)
+ WHERE id = 3;
 
 \echo
 \echo '---- measures are aggregates: how well does it rank the applicants of each kind of job?'
@@ -80,12 +98,12 @@ SELECT job, count(*), round(mlops.auc(status = 'good', mlops.predict('credit', c
 \echo
 \echo '==== 5  Every new application arrives scored ====================================================='
 \echo
-CREATE TABLE applications (LIKE credit, p_good float8);
+CREATE TABLE inbox (LIKE credit, p_good float8);
 
-CREATE TRIGGER score BEFORE INSERT ON applications
+CREATE TRIGGER score BEFORE INSERT ON inbox
   FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('credit', 'p_good');
 
-INSERT INTO applications (id, seniority, home, "time", age, marital, records, job, expenses, income, assets, debt, amount, price)
+INSERT INTO inbox (id, seniority, home, "time", age, marital, records, job, expenses, income, assets, debt, amount, price)
 VALUES (9001, 12, 'owner', 48, 41, 'married', 'no', 'fixed', 60, 210, 8000, 0, 900, 1600),
        (9002, 0, 'rent', 60, 22, 'single', 'yes', 'partime', 45, 70, 0, 0, 1500, 1550)
 RETURNING id, home, job, income, amount, round(p_good::numeric, 3) AS p_good;

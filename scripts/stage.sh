@@ -11,6 +11,7 @@ count_log()
 		 /^not ok +[0-9]+/						{ f++; next }
 		 / \.\.\. ok +[0-9]+ ms/				{ p++; next }
 		 / \.\.\. FAILED/						{ f++; next }
+		 /Parse errors: No plan found/			{ f++; next }
 		 END { print p + 0, f + 0, s + 0 }' "$1"
 }
 

@@ -26,8 +26,8 @@ sub counts
 my $counts = counts();
 
 # killed while it trains
-my $s = start_sql($node, q{SELECT mlops.train('m', 'many', 'good');});
-my $pid = running_pid($node, q{mlops.train(''m'', ''many''});
+my $s = start_sql($node, q{SELECT mlops.train('k', 'many', 'good');});
+my $pid = running_pid($node, q{mlops.train(''k'', ''many''});
 kill 'KILL', $pid;
 my ($out, $err) = wait_sql($s);
 like($err, qr/closed the connection|crash of another|terminat/i, 'the backend was killed in training');

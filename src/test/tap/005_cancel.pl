@@ -18,7 +18,7 @@ my $node = new_node('main', conf => "shared_buffers = 256MB\nmax_parallel_worker
 $node->safe_psql('postgres', q{
 	CREATE TABLE wide AS
 	SELECT i AS id, } . join(', ', map { "sin(i * $_.5) AS x$_" } 1 .. 20) . q{,
-	       sin(i) + cos(i * 2.5) + 0.5 * sin(i * 3.7) AS y, (ARRAY['a', 'b', 'c', 'd'])[(i * 7919 / 13) % 4 + 1] AS c
+	       sin(i) + cos(i * 2.5) + 0.5 * sin(i * 3.7) AS y, (ARRAY['a', 'b', 'c', 'd'])[(i % 9973) * 31 % 4 + 1] AS c
 	  FROM generate_series(1, 600000) AS i;
 	VACUUM ANALYZE wide;
 	CREATE FUNCTION cancel_in(wanted text, OUT caught boolean, OUT ms float8) LANGUAGE plpgsql AS $$

@@ -89,7 +89,7 @@ SELECT what_if, round(mlops.predict('credit', to_jsonb(c) || what_if)::numeric, 
  WHERE id = 3;
 
 \echo
-\echo '---- measures are aggregates: how well does it rank the applicants of each kind of job?'
+\echo '---- measures are aggregates: how well does it rank the applicants of each kind of job (training rows are among them)?'
 \echo
 SELECT job, count(*), round(mlops.auc(status = 'good', mlops.predict('credit', c))::numeric, 3) AS auc,
        round(avg(mlops.predict('credit', c))::numeric, 3) AS expected_good, round(avg((status = 'good')::int), 3) AS good

@@ -133,6 +133,9 @@ extern MlDesign *mlops_design_make(const MlSignature *sig);
 extern int	mlops_design_nterms(const MlDesign *design);	/* intercept included */
 extern char *mlops_design_term_name(const MlDesign *design, int term);	/* "(intercept)", column, column=category */
 
+/* A notice that names the aliased terms, or NULL where there are none. */
+extern char *mlops_design_aliased_notice(const MlDesign *design, const bool *aliased);
+
 /* rows of src with part[i] == want (part NULL: all) to terms in dst, which has room; y and w follow */
 extern void mlops_design_expand(const MlDesign *design, const MlBlock *src,
 								const uint8 *part, uint8 want, MlBlock *dst);

@@ -90,6 +90,12 @@ extern void mlops_train_wish(const MlParams *params, MlWish *wish);
  */
 extern MlModel *mlops_train_run(const MlAlgo *algo, MlDataset *data, MlParams *params);
 
+/*
+ * What the artifact remembers of its training: counts of data and options in
+ * effect; never times, OIDs or library versions (P7).
+ */
+extern Jsonb *mlops_train_facts(const MlDataset *data, const MlParams *params);
+
 /* What a pass ended with: error 22003 for overflow, 22000 where no solution is unique; else returns. */
 extern void mlops_train_check_status(const MlAlgo *algo, MlStatus status);
 

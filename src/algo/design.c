@@ -24,7 +24,11 @@
 
 #include <math.h>
 
+#include "lib/stringinfo.h"
+
 #include "mlops/algo.h"
+
+#define MAX_NAMED 10			/* aliased terms that a notice names */
 
 /* One slot's place among the terms. */
 typedef struct SlotPlan
@@ -152,6 +156,30 @@ mlops_design_term_name(const MlDesign *design, int term)
 			return name;
 	}
 	elog(ERROR, "the design has no term %d", term);
+}
+
+char *
+mlops_design_aliased_notice(const MlDesign *design, const bool *aliased)
+{
+	StringInfoData buf;
+	int			n = 0;
+
+	initStringInfo(&buf);
+	for (int j = 0; j < design->nterms; j++)
+	{
+		if (!aliased[j])
+			continue;
+		if (n < MAX_NAMED)
+			appendStringInfo(&buf, "%s\"%s\"", n ? ", " : "",
+							 mlops_design_term_name(design, j));
+		n++;
+	}
+	if (n == 0)
+		return NULL;
+	if (n > MAX_NAMED)
+		appendStringInfo(&buf, " and %d more", n - MAX_NAMED);
+	return psprintf("terms that depend on earlier ones have no coefficient: %s",
+					buf.data);
 }
 
 static void

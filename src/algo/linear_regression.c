@@ -281,28 +281,6 @@ set_facts(LinearBody *body, const LinearState *st, const MlLsqFit *fit,
 	}
 }
 
-/* "aliased terms: a, b and 3 more" */
-static char *
-describe_aliased(const LinearBody *body)
-{
-	StringInfoData buf;
-	int			n = 0;
-
-	initStringInfo(&buf);
-	for (int j = body->intercept ? 0 : 1; j < body->nterms; j++)
-	{
-		if (!isnan(body->estimate[j]))
-			continue;
-		if (n < 10)
-			appendStringInfo(&buf, "%s\"%s\"", n ? ", " : "",
-							 mlops_design_term_name(body->design, j));
-		n++;
-	}
-	if (n > 10)
-		appendStringInfo(&buf, " and %d more", n - 10);
-	return n ? psprintf("terms that depend on earlier ones have no coefficient: %s", buf.data) : NULL;
-}
-
 static MlStatus
 linear_end_pass(MlTrain *tr, void *partial)
 {
@@ -315,7 +293,8 @@ linear_end_pass(MlTrain *tr, void *partial)
 	MlLsqFit	fit;
 	double	   *work = palloc(sizeof(double) * mlops_lsq_solve_work(ncoef));
 	MlStatus	status;
-	char	   *aliased;
+	bool	   *aliased;
+	char	   *notice;
 
 	/* a state of fit() can come from anywhere: its shape must be the options' */
 	if (mlops_lsq_ncols(lsq) != st->ncols || p->skip != (st->intercept ? 0 : 1))
@@ -334,9 +313,12 @@ linear_end_pass(MlTrain *tr, void *partial)
 	for (int j = 0; j < ncoef; j++)
 		body->std_error[first + j] = body->facts[FACT_SIGMA] * sqrt(fit.cov_diag[j]);
 	set_score(body);
-	aliased = describe_aliased(body);
-	if (aliased)
-		tr->notices = lappend(tr->notices, aliased);
+	aliased = palloc0(sizeof(bool) * body->nterms);
+	for (int j = 0; j < body->nterms; j++)
+		aliased[j] = isnan(body->estimate[j]);
+	notice = mlops_design_aliased_notice(body->design, aliased);
+	if (notice)
+		tr->notices = lappend(tr->notices, notice);
 	st->body = body;
 	return ML_OK;
 }
@@ -390,6 +372,7 @@ linear_body_recv(const MlSignature *sig, StringInfo buf, uint16 body_version)
 		b->std_error[j] = mlops_get_double(buf);
 		ML_CHECK_BYTES(!isinf(b->estimate[j]), "coefficient");
 	}
+	ML_CHECK_BYTES(b->intercept || b->estimate[0] == 0, "intercept");
 	set_score(b);
 	return b;
 }

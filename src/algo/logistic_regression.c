@@ -527,37 +527,19 @@ set_facts(const LogisticState *st, LogisticBody *body)
 	f[LOGISTIC_BIC] = 2 * loss + log((double) st->nrows) * rank;
 }
 
-/* "terms that depend on earlier ones have no coefficient: a, b and 3 more", or NULL */
-static char *
-describe_aliased(const LogisticState *st, const LogisticBody *body)
-{
-	StringInfoData buf;
-	int			n = 0;
-
-	initStringInfo(&buf);
-	for (int j = st->shape.intercept ? 0 : 1; j < body->nterms; j++)
-	{
-		if (st->active[j])
-			continue;
-		if (n < 10)
-			appendStringInfo(&buf, "%s\"%s\"", n ? ", " : "",
-							 mlops_design_term_name(body->design, j));
-		n++;
-	}
-	if (n > 10)
-		appendStringInfo(&buf, " and %d more", n - 10);
-	return n ? psprintf("terms that depend on earlier ones have no coefficient: %s", buf.data) : NULL;
-}
-
 /* What people should be told without asking. */
 static void
 add_notices(MlTrain *tr, const LogisticBody *body)
 {
 	const LogisticState *st = tr->state;
-	char	   *aliased = describe_aliased(st, body);
+	bool	   *aliased = palloc0(sizeof(bool) * body->nterms);
+	char	   *notice;
 
-	if (aliased)
-		tr->notices = lappend(tr->notices, aliased);
+	for (int j = st->shape.intercept ? 0 : 1; j < body->nterms; j++)
+		aliased[j] = !st->active[j];
+	notice = mlops_design_aliased_notice(body->design, aliased);
+	if (notice)
+		tr->notices = lappend(tr->notices, notice);
 	if (st->separation)
 		tr->notices = lappend(tr->notices,
 							  pstrdup("the terms separate the classes: some estimates grow without bound and their standard errors mean nothing; the option l2 keeps them finite"));

@@ -501,6 +501,7 @@ finish_one_pass(const FitState *s, const MlAlgo *algo, MlParams *params)
 {
 	MlModel    *model = palloc0(sizeof(MlModel));
 	void	   *partial = palloc(s->payload_len);
+	MlDataset	counts;
 	MlTrain		tr;
 
 	/* a window may ask for the result again and then go on: work on a copy */
@@ -511,7 +512,10 @@ finish_one_pass(const FitState *s, const MlAlgo *algo, MlParams *params)
 	model->algo = algo;
 	model->sig = unconstify(MlSignature *, tr.sig);
 	model->body = algo->finish(&tr);
-	model->facts = mlops_params_effective(params);
+	memset(&counts, 0, sizeof(counts));
+	counts.ntrain = s->nrows;
+	counts.nskipped = s->nskipped;
+	model->facts = mlops_train_facts(&counts, params);
 	return model;
 }
 

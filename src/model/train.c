@@ -224,9 +224,8 @@ mlops_train_check_status(const MlAlgo *algo, MlStatus status)
 				 errmsg("%s has no unique solution for these rows", algo->name)));
 }
 
-/* What the artifact remembers of its training; never times, OIDs or library versions. */
-static Jsonb *
-make_facts(const MlAlgo *algo, const MlDataset *data, const MlParams *params)
+Jsonb *
+mlops_train_facts(const MlDataset *data, const MlParams *params)
 {
 	JsonbParseState *state = NULL;
 
@@ -291,7 +290,7 @@ mlops_train_run(const MlAlgo *algo, MlDataset *data, MlParams *params)
 	model->algo = algo;
 	model->sig = data->sig;
 	model->body = algo->finish(&tr);
-	model->facts = make_facts(algo, data, params);
+	model->facts = mlops_train_facts(data, params);
 	pfree(scratch.x);
 	MemoryContextSwitchTo(old);
 	foreach(lc, tr.notices)

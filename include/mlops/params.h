@@ -48,6 +48,9 @@ struct MlParamDef
 extern MlParams *mlops_params_parse(Jsonb *options, const MlParamDef *general,
 									const MlParamDef *own, const char *what);
 
+/* The same from one list, passing over keys that it does not declare. */
+extern MlParams *mlops_params_parse_known(Jsonb *options, const MlParamDef *defs);
+
 /* Readers by name; asking for a name that no list declares is a bug (elog). */
 extern double mlops_param_number(const MlParams *params, const char *name);
 extern int64 mlops_param_integer(const MlParams *params, const char *name);

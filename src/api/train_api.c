@@ -134,9 +134,8 @@ static MlParams *
 parse_options(const TrainCall *call, const MlAlgo *algo)
 {
 	return mlops_params_parse(call->options, mlops_train_params,
-							  algo ? algo->params : NULL,
-							  algo ? psprintf("algorithm \"%s\"", algo->name) :
-							  "algorithm \"auto\"");
+							  algo->params,
+							  psprintf("algorithm \"%s\"", algo->name));
 }
 
 /* Until several candidates are compared, auto is the linear model of the task. */
@@ -227,7 +226,9 @@ mlops_train(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("mlops.train()");
 	INSTR_TIME_SET_CURRENT(start);
 	read_call(fcinfo, &call);
-	params = parse_options(&call, call.algo);
+	/* under auto the algorithm's own options wait until the task is known */
+	params = call.algo ? parse_options(&call, call.algo) :
+		mlops_params_parse_known(call.options, mlops_train_params);
 	mlops_train_wish(params, &call.wish);
 	mlops_registry_check_train(call.model, 0);
 

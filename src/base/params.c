@@ -178,9 +178,10 @@ read_value(ParamValue *out, const JsonbValue *v)
 	}
 }
 
-MlParams *
-mlops_params_parse(Jsonb *options, const MlParamDef *general,
-				   const MlParamDef *own, const char *what)
+/* Unknown keys are an error that names what they are options of, or ignored where what is NULL. */
+static MlParams *
+parse(Jsonb *options, const MlParamDef *general, const MlParamDef *own,
+	  const char *what)
 {
 	MlParams   *params;
 	JsonbIterator *it;
@@ -207,7 +208,7 @@ mlops_params_parse(Jsonb *options, const MlParamDef *general,
 		if (token == WJB_KEY)
 		{
 			current = find_value(params, v.val.string.val, v.val.string.len);
-			if (current == NULL)
+			if (current == NULL && what != NULL)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("unrecognized option \"%s\" for %s",
@@ -223,6 +224,19 @@ mlops_params_parse(Jsonb *options, const MlParamDef *general,
 		}
 	}
 	return params;
+}
+
+MlParams *
+mlops_params_parse(Jsonb *options, const MlParamDef *general,
+				   const MlParamDef *own, const char *what)
+{
+	return parse(options, general, own, what);
+}
+
+MlParams *
+mlops_params_parse_known(Jsonb *options, const MlParamDef *defs)
+{
+	return parse(options, defs, NULL, NULL);
 }
 
 static const ParamValue *

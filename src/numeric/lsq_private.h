@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * lsq_private.h
- *	  What lsq.c and lsq_solve.c share: the layout of an MlLsq.
+ *	  What lsq.c, lsq_fold.c and lsq_solve.c share: the layout of an MlLsq.
  *
  * IDENTIFICATION
  *	  src/numeric/lsq_private.h
@@ -21,8 +21,7 @@
 /*
  * The head of the flat memory.  After it, as doubles: R, G and the
  * inverse of R (ncols x ncols each, row-major, zero below the diagonal), the
- * buffer and the scratch area
- * (nbuffer x ncols each).
+ * buffer and the scratch area (nbuffer x ncols each).
  */
 struct MlLsq
 {
@@ -34,7 +33,7 @@ struct MlLsq
 	int64_t		folded;			/* of these, not in the buffer */
 	double		sum_weight;
 	double		trace;			/* bound on the trace of G */
-	int32_t		epoch;			/* is G in use, in coordinates of R? */
+	int32_t		epoch;			/* what G is: EPOCH_* */
 	int32_t		inverted;		/* in an epoch: is R's inverse to be used? */
 	double		padding;		/* zero */
 };
@@ -46,8 +45,16 @@ struct MlLsq
 #define LSQ_SCRATCH(lsq) \
 	(LSQ_BUFFER(lsq) + (size_t) (lsq)->nbuffer * (lsq)->ncols)
 
-/* lsq.c */
+/* what MlLsq.epoch says about G */
+#define EPOCH_NONE		0		/* empty */
+#define EPOCH_SOLVE		1		/* rows in coordinates of R */
+#define EPOCH_PLAIN		2		/* rows less the first column and the fit */
+
+/* lsq_fold.c */
 extern double mlops_lsq_norm(int n, const double *x, int stride);
 extern void mlops_lsq_reflect(int n, double *r, int m, double *rows, int first);
+extern void mlops_lsq_fold(MlLsq *lsq);
+extern void mlops_lsq_end_epoch(MlLsq *lsq);
+extern void mlops_lsq_epoch_factor(const MlLsq *lsq, double *u, double *row);
 
 #endif							/* LSQ_PRIVATE_H */

@@ -65,6 +65,13 @@ report_changed(const char *what)
 }
 
 static MlParams *
+parse_jsonb(Jsonb *options, const MlAlgo *algo)
+{
+	return mlops_params_parse(options, fit_params, algo->params,
+							  psprintf("algorithm \"%s\" in fit", algo->name));
+}
+
+static MlParams *
 parse_options(const FitState *s, const MlAlgo *algo)
 {
 	Jsonb	   *options = NULL;
@@ -72,8 +79,7 @@ parse_options(const FitState *s, const MlAlgo *algo)
 	if (s->options_len > 0)
 		options = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
 													 CStringGetDatum(pnstrdup(FIT_OPTIONS(s), s->options_len))));
-	return mlops_params_parse(options, fit_params, algo->params,
-							  psprintf("algorithm \"%s\" in fit", algo->name));
+	return parse_jsonb(options, algo);
 }
 
 /* One array feature "x"; the rest of a signature does not apply to fit(). */
@@ -314,16 +320,36 @@ add_one_pass(FitState *s, const MlAlgo *algo, double y, const double *row)
 	return s;
 }
 
+static void
+report_missing(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("target or x of aggregate fit has a missing value"),
+			 errhint("Option {\"missing\": \"skip\"} leaves such rows out.")));
+}
+
 static FitState *
 skip_row(FitState *s)
 {
 	if (!s->skip_missing)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("target or x of aggregate fit has a missing value"),
-				 errhint("Option {\"missing\": \"skip\"} leaves such rows out.")));
+		report_missing();
 	s->nskipped++;
 	return s;
+}
+
+/* A row without x before there is a state: what it asks for is still checked. */
+static FitState *
+skip_first_row(FunctionCallInfo fcinfo)
+{
+	MlParams   *params;
+
+	mlops_arg_require(fcinfo, ARG_ALGORITHM, "algorithm");
+	params = parse_jsonb(PG_NARGS() > ARG_OPTIONS ? mlops_arg_jsonb(fcinfo, ARG_OPTIONS) : NULL,
+						 mlops_algo_by_name(mlops_arg_text(fcinfo, ARG_ALGORITHM)));
+	if (mlops_param_choice(params, "missing") != 0)
+		report_missing();
+	return NULL;
 }
 
 /*
@@ -342,7 +368,7 @@ step(FunctionCallInfo fcinfo, FitTarget target, double y, const char *label, int
 	int			width;
 
 	if (x == NULL)
-		return PointerGetDatum(s ? skip_row(s) : NULL);
+		return PointerGetDatum(s ? skip_row(s) : skip_first_row(fcinfo));
 	width = ArrayGetNItems(ARR_NDIM(x), ARR_DIMS(x));
 	if (ARR_NDIM(x) != 1 || width < 1 || width > FIT_STATE_MAX_WIDTH)
 		ereport(ERROR,

@@ -23,6 +23,7 @@
 
 #include "access/detoast.h"
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/typcache.h"
@@ -51,6 +52,8 @@ struct MlScorer
 	/* the last row type met */
 	Oid			type_id;
 	int32		type_mod;
+	TypeCacheEntry *type;		/* of a named row type, else NULL */
+	uint64		desc_id;		/* its version of the columns when bound */
 	TupleDesc	desc;
 	MlBinding  *binding;
 	Datum	   *values;
@@ -249,6 +252,18 @@ mlops_scorer_model(const MlScorer *scorer)
 	return scorer->model;
 }
 
+/*
+ * Is this the row type last met, with the same columns?  An FmgrInfo can
+ * outlive an ALTER TABLE; the type cache clears the identifier when the columns
+ * may have changed.
+ */
+static inline bool
+same_row_type(const MlScorer *s, Oid type_id, int32 type_mod)
+{
+	return s->type_id == type_id && s->type_mod == type_mod &&
+		(s->type == NULL || s->type->tupDesc_identifier == s->desc_id);
+}
+
 /* Bind a row type that is not the last one met. */
 static void
 bind_desc(MlScorer *s, TupleDesc desc, Oid type_id, int32 type_mod)
@@ -257,6 +272,12 @@ bind_desc(MlScorer *s, TupleDesc desc, Oid type_id, int32 type_mod)
 
 	s->binding = NULL;			/* in case the new one is refused */
 	s->type_id = InvalidOid;
+	s->type = NULL;
+	if (type_id != RECORDOID)
+	{
+		s->type = lookup_type_cache(type_id, TYPECACHE_TUPDESC);
+		s->desc_id = s->type->tupDesc_identifier;
+	}
 	if (s->bind_context)
 		MemoryContextReset(s->bind_context);
 	else
@@ -302,7 +323,7 @@ mlops_scorer_record(MlScorer *s, HeapTupleHeader row)
 	int32		type_mod = HeapTupleHeaderGetTypMod(row);
 	HeapTupleData tuple;
 
-	if (unlikely(s->type_id != type_id || s->type_mod != type_mod))
+	if (unlikely(!same_row_type(s, type_id, type_mod)))
 	{
 		TupleDesc	desc = lookup_rowtype_tupdesc(type_id, type_mod);
 
@@ -319,8 +340,7 @@ mlops_scorer_record(MlScorer *s, HeapTupleHeader row)
 const double *
 mlops_scorer_tuple(MlScorer *s, HeapTuple tuple, TupleDesc desc)
 {
-	/* one trigger call site serves one relation, whose row type is fixed for the statement */
-	if (unlikely(s->binding == NULL || s->type_id != desc->tdtypeid))
+	if (unlikely(s->binding == NULL || !same_row_type(s, desc->tdtypeid, desc->tdtypmod)))
 		bind_desc(s, desc, desc->tdtypeid, desc->tdtypmod);
 	return score_tuple(s, tuple);
 }

@@ -14,8 +14,10 @@
 
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/numeric.h"
 
+#include "mlops/jsonb_out.h"
 #include "mlops/params.h"
 
 typedef struct ParamValue
@@ -139,8 +141,8 @@ read_number(const MlParamDef *def, const JsonbValue *v)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"%s\" is out of range", def->name),
-				 errdetail("Valid values are between \"%g\" and \"%g\".",
-						   def->min, def->max)));
+				 errdetail("Valid values are between \"%s\" and \"%s\".",
+						   float8out_internal(def->min), float8out_internal(def->max))));
 	return x;
 }
 
@@ -289,38 +291,30 @@ mlops_param_given(const MlParams *params, const char *name)
 static void
 push_value(JsonbParseState **state, const ParamValue *v)
 {
-	JsonbValue	key;
-	JsonbValue	val;
+	const char *name = v->def->name;
 
-	if (v->def->type == ML_PARAM_JSON && v->json == NULL)
-		return;
-	key.type = jbvString;
-	key.val.string.val = unconstify(char *, v->def->name);
-	key.val.string.len = strlen(v->def->name);
-	pushJsonbValue(state, WJB_KEY, &key);
 	switch (v->def->type)
 	{
 		case ML_PARAM_NUMBER:
+			mlops_jsonb_add_number(state, name, v->number);
+			break;
 		case ML_PARAM_INTEGER:
-			val.type = jbvNumeric;
-			val.val.numeric =
-				DatumGetNumeric(DirectFunctionCall1(float8_numeric,
-													Float8GetDatum(v->number)));
+			mlops_jsonb_add_integer(state, name, (int64) v->number);
 			break;
 		case ML_PARAM_BOOLEAN:
-			val.type = jbvBool;
-			val.val.boolean = v->number != 0;
+			mlops_jsonb_add_boolean(state, name, v->number != 0);
 			break;
 		case ML_PARAM_CHOICE:
-			val.type = jbvString;
-			val.val.string.val = mlops_param_choice_name(v->def, (int) v->number);
-			val.val.string.len = strlen(val.val.string.val);
+			mlops_jsonb_add_string(state, name,
+								   mlops_param_choice_name(v->def, (int) v->number));
 			break;
 		case ML_PARAM_JSON:
-			val = *v->json;
+			if (v->json == NULL)
+				break;
+			mlops_jsonb_add_key(state, name);
+			pushJsonbValue(state, WJB_VALUE, v->json);
 			break;
 	}
-	pushJsonbValue(state, WJB_VALUE, &val);
 }
 
 Jsonb *

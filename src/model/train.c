@@ -23,7 +23,7 @@
 #include "mlops/jsonb_out.h"
 #include "mlops/model.h"
 
-#define MAX_SEED 9007199254740992.0 /* 2^53: exact in JSON */
+#define MAX_SEED 9007199254740991.0 /* 2^53 - 1: no other integer reads as this one */
 
 /* choices of "missing", in the order of missing_policies */
 static const MlMissing missing_policies[] = {

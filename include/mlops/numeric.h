@@ -60,8 +60,6 @@ extern void mlops_blas_gemm_tn(int m, int n, int k, const double *a, int lda,
 extern void mlops_blas_trsm(int m, int n, const double *r, int ldr, double *b, int ldb);
 /* b (m x n) := u b, u is m x m upper triangular */
 extern void mlops_blas_trmm(int m, int n, const double *u, int ldu, double *b, int ldb);
-/* b (m x n) := b u, u is n x n upper triangular */
-extern void mlops_blas_trmm_right(int m, int n, const double *u, int ldu, double *b, int ldb);
 /* upper r with r'r = a, in place in the upper triangle; false: not positive definite */
 extern bool mlops_blas_potrf(int n, double *a, int lda);
 /* singular values of a (m x n, destroyed), descending, into s[min(m,n)]; work from the caller */

@@ -193,14 +193,6 @@ mlops_blas_trmm(int m, int n, const double *u, int ldu, double *b, int ldb)
 				  1, 1, 1, 1);
 }
 
-void
-mlops_blas_trmm_right(int m, int n, const double *u, int ldu, double *b, int ldb)
-{
-	if (m > 0 && n > 0)
-		lib.dtrmm("L", "L", "N", "N", &n, &m, &d_one, u, &ldu, b, &ldb,
-				  1, 1, 1, 1);
-}
-
 bool
 mlops_blas_potrf(int n, double *a, int lda)
 {

@@ -31,7 +31,7 @@ mlops_lsq_size(int ncols, int nbuffer)
 	if (ncols < 1 || ncols > LSQ_MAX_COLS ||
 		nbuffer < 1 || nbuffer > LSQ_MAX_BUFFER)
 		return 0;
-	doubles = 3 * (uint64_t) ncols * ncols + 2 * (uint64_t) nbuffer * ncols;
+	doubles = 2 * (uint64_t) ncols * ncols + 2 * (uint64_t) nbuffer * ncols;
 	if (doubles > (SIZE_MAX - sizeof(MlLsq)) / sizeof(double))
 		return 0;
 	return sizeof(MlLsq) + (size_t) doubles * sizeof(double);
@@ -222,7 +222,7 @@ mlops_lsq_grow(MlLsq *dst, const MlLsq *src, int nbuffer)
 
 	*dst = *src;
 	dst->nbuffer = nbuffer;
-	memcpy(LSQ_R(dst), LSQ_R(src), 3 * (size_t) n * n * sizeof(double));
+	memcpy(LSQ_R(dst), LSQ_R(src), 2 * (size_t) n * n * sizeof(double));
 	memset(LSQ_BUFFER(dst), 0, 2 * (size_t) nbuffer * n * sizeof(double));
 	memcpy(LSQ_BUFFER(dst), LSQ_BUFFER(src), (size_t) src->fill * n * sizeof(double));
 }
@@ -273,14 +273,14 @@ mlops_lsq_check(const void *bytes, size_t size)
 	if (!isfinite(head.sum_weight) || head.sum_weight < 0 ||
 		!isfinite(head.trace) || head.trace < 0 ||
 		head.epoch < EPOCH_NONE || head.epoch > EPOCH_PLAIN ||
-		(head.inverted != 0 && head.inverted != 1) ||
+		head.reserved != 0 ||
 		(head.trace > 0 && !head.epoch))
 		return "wrong header";
 	triangle = (size_t) head.ncols * head.ncols * sizeof(double);
 	p += sizeof(head);
 	if (!is_triangle(head.ncols, p) || !is_triangle(head.ncols, p + triangle))
 		return "damaged factor";
-	p += 3 * triangle;			/* the inverse can only make numbers nonsense */
+	p += 2 * triangle;
 	for (i = 0; i < (size_t) head.fill * head.ncols; i++)
 	{
 		double		value;

@@ -37,11 +37,6 @@
  * a direction R has not seen, as a category that appears late) takes the first way,
  * as do the first rows.
  *
- * Where R is well conditioned apart from the scale of its columns, R^-1 is
- * formed once per epoch and multiplied with, which runs three times as fast as
- * solving.  The product's error then carries the factor cond(R D^-1), D being
- * the columns' norms, bounded by WELL_CONDITIONED; above it blocks are solved.
- *
  * 3. Where the columns are far from dependent, which they usually are once the
  * mean is out, the solve is not needed.  With c[j] = R[0][j] / R[0][0] and b
  * the coefficients that R gives for the response in these coordinates, let
@@ -88,8 +83,6 @@
 #define FOLD_TRACE		4.0
 /* a block whose own trace exceeds this many times n is reflected instead */
 #define BLOCK_TRACE		16.0
-/* bound on the condition of R, columns scaled, for using its inverse */
-#define WELL_CONDITIONED 1e4
 /* blocks of fewer rows are not worth a solve */
 #define FEW_ROWS		8
 /* diagonal of a column that was zero so far, while G is in use */
@@ -106,9 +99,8 @@
 #define PANEL_ROWS		128
 #define UPDATE_COLS		128
 
-/* columns of R := U R, and rows of R^-1, between two ticks */
+/* columns of R := U R between two ticks */
 #define MULTIPLY_COLS	128
-#define INVERT_ROWS		64
 
 /* mlops_lsq_norm returns sqrt(sum(x^2)) of n values that are stride apart. */
 double
@@ -284,45 +276,6 @@ mlops_lsq_reflect(int n, double *r, int m, double *rows, int first)
 }
 
 /*
- * Form R's inverse if multiplying with it is as good as solving.
- */
-static void
-invert(MlLsq *lsq)
-{
-	int			n = lsq->ncols;
-	const double *r = LSQ_R(lsq);
-	double	   *inverse = LSQ_INVERSE(lsq);
-	double		sum = 0.0;
-	int			i,
-				j;
-
-	memset(inverse, 0, (size_t) n * n * sizeof(double));
-	for (i = 0; i < n; i++)
-		inverse[(size_t) i * n + i] = 1.0;
-	for (i = 0; i < n; i += INVERT_ROWS)
-	{
-		mlops_blas_trsm(n - i < INVERT_ROWS ? n - i : INVERT_ROWS, n, r, n,
-						inverse + (size_t) i * n, n);
-		if (mlops_numeric_tick)
-			mlops_numeric_tick();
-	}
-	/* the Frobenius norm of D R^-1; that of R D^-1 is sqrt(n) */
-	for (i = 0; i < n; i++)
-	{
-		double		norm = mlops_lsq_norm(i + 1, r + i, n);
-
-		for (j = i; j < n; j++)
-		{
-			double		scaled = norm * inverse[(size_t) i * n + j];
-
-			sum += scaled * scaled;
-		}
-	}
-	lsq->inverted = sum * n <= WELL_CONDITIONED * WELL_CONDITIONED;
-}
-
-/*
- * Make R fit for solving with it: no diagonal zero or rounding error.
  * The coordinates of the third way, n values each: what is subtracted (c), the
  * response's coefficients (b), and the norms of the columns of S.
  */
@@ -410,14 +363,7 @@ begin_epoch(MlLsq *lsq)
 		else if (fabs(*diagonal) < NEGLIGIBLE * norm)
 			*diagonal = copysign(NEGLIGIBLE * norm, *diagonal);
 	}
-	lsq->inverted = 0;
-	if (plain_is_good(lsq))
-		lsq->epoch = EPOCH_PLAIN;
-	else
-	{
-		invert(lsq);
-		lsq->epoch = EPOCH_SOLVE;
-	}
+	lsq->epoch = plain_is_good(lsq) ? EPOCH_PLAIN : EPOCH_SOLVE;
 }
 
 /*
@@ -609,10 +555,7 @@ fold_by_product(MlLsq *lsq)
 	if (lsq->epoch == EPOCH_PLAIN)
 		return fold_plain(lsq);
 	memcpy(y, LSQ_BUFFER(lsq), (size_t) m * n * sizeof(double));
-	if (lsq->inverted)
-		mlops_blas_trmm_right(m, n, LSQ_INVERSE(lsq), n, y, n);
-	else
-		mlops_blas_trsm(m, n, LSQ_R(lsq), n, y, n);
+	mlops_blas_trsm(m, n, LSQ_R(lsq), n, y, n);
 	trace = sum_of_squares((size_t) m * n, y);
 	if (!(trace <= BLOCK_TRACE * n))
 		return false;

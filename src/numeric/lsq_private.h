@@ -19,9 +19,9 @@
 #define LSQ_MAX_ROWS	(INT64_C(1) << 52)
 
 /*
- * The head of the flat memory.  After it, as doubles: R, G and the
- * inverse of R (ncols x ncols each, row-major, zero below the diagonal), the
- * buffer and the scratch area (nbuffer x ncols each).
+ * The head of the flat memory.  After it, as doubles: R and G
+ * (ncols x ncols each, row-major, zero below the diagonal), the buffer and
+ * the scratch area (nbuffer x ncols each).
  */
 struct MlLsq
 {
@@ -34,14 +34,13 @@ struct MlLsq
 	double		sum_weight;
 	double		trace;			/* bound on the trace of G */
 	int32_t		epoch;			/* what G is: EPOCH_* */
-	int32_t		inverted;		/* in an epoch: is R's inverse to be used? */
+	int32_t		reserved;		/* zero */
 	double		padding;		/* zero */
 };
 
 #define LSQ_R(lsq)		((double *) ((lsq) + 1))
 #define LSQ_G(lsq)		(LSQ_R(lsq) + (size_t) (lsq)->ncols * (lsq)->ncols)
-#define LSQ_INVERSE(lsq) (LSQ_G(lsq) + (size_t) (lsq)->ncols * (lsq)->ncols)
-#define LSQ_BUFFER(lsq)	(LSQ_INVERSE(lsq) + (size_t) (lsq)->ncols * (lsq)->ncols)
+#define LSQ_BUFFER(lsq)	(LSQ_G(lsq) + (size_t) (lsq)->ncols * (lsq)->ncols)
 #define LSQ_SCRATCH(lsq) \
 	(LSQ_BUFFER(lsq) + (size_t) (lsq)->nbuffer * (lsq)->ncols)
 

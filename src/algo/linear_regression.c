@@ -124,6 +124,11 @@ linear_begin(MlTrain *tr)
 	st->l2 = mlops_param_number(tr->params, "l2");
 	st->tolerance = mlops_param_number(tr->params, "tolerance");
 	st->ncols = tr->nterms + (st->intercept ? 1 : 0);
+	if (mlops_lsq_size(st->ncols, mlops_lsq_best_buffer(st->ncols)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("linear_regression cannot have %d terms", tr->nterms),
+				 errhint("Use fewer features, or a lower option \"max_categories\".")));
 	tr->state = st;
 }
 

@@ -188,15 +188,26 @@ sum_weights(const MlDataset *data)
 	return sum;
 }
 
+/* Refuse before taking, so that the message can name the number. */
+static void
+check_budget(const MlDataset *data, Size more)
+{
+	mlops_budget_check(add_size(MemoryContextMemAllocated(data->context, true), more),
+					   mlops_guc_training_memory, "mlops.training_memory",
+					   "Train on fewer rows, columns or categories, or raise mlops.training_memory.");
+}
+
 /* One pass over the training rows. */
 static MlStatus
 run_pass(const MlAlgo *algo, MlTrain *tr, const MlDataset *data,
 		 const MlDesign *design, MlBlock *scratch)
 {
 	Size		size = algo->partial_size(tr);
-	void	   *partial = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	void	   *partial;
 	MlStatus	status;
 
+	check_budget(data, size);
+	partial = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	algo->begin_pass(tr, partial);
 	for (int b = 0; b < data->nblocks; b++)
 	{
@@ -264,13 +275,8 @@ mlops_train_run(const MlAlgo *algo, MlDataset *data, MlParams *params)
 	tr.sum_weight = sum_weights(data);
 	tr.class_weight = class_weights(data, params);
 
-	/* refuse before taking, so that the message can name the number */
-	mlops_budget_check(add_size(MemoryContextMemAllocated(data->context, true),
-								add_size(algo->work_size(&tr),
-										 mul_size(sizeof(double) * MLOPS_BLOCK_ROWS,
-												  nterms))),
-					   mlops_guc_training_memory, "mlops.training_memory",
-					   "Train on fewer rows or columns, or raise mlops.training_memory.");
+	check_budget(data, add_size(algo->work_size(&tr),
+								mul_size(sizeof(double) * MLOPS_BLOCK_ROWS, nterms)));
 	scratch.nrows = 0;
 	scratch.width = nterms;
 	scratch.x = MemoryContextAllocHuge(context, sizeof(double) * MLOPS_BLOCK_ROWS * (Size) nterms);

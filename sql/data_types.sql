@@ -61,6 +61,15 @@ CREATE TABLE useless AS SELECT f8, 5 AS five, f8::numeric AS again, NULL::int AS
 SELECT features FROM mlops.train('data_useless', 'useless', 'y', 'linear_regression');
 SELECT features FROM mlops.train('data_useless', 'useless', 'y', 'linear_regression', features => '{f8,five,again}');
 
-SELECT mlops.drop_model(m) IS NOT NULL AS dropped FROM unnest(ARRAY['data_types', 'data_dates', 'data_text', 'data_source', 'data_useless']) m;
+-- long values are let go as they are read; an array column that begins with NULLs needs no memory either
+CREATE TABLE long AS SELECT i % 5 AS x, repeat('x', 400000) || i % 3 AS tx, i % 7 + i % 3 AS y FROM generate_series(1, 300) i;
+CREATE TABLE late AS SELECT i % 5 AS x, CASE WHEN i > 2000 THEN ARRAY[i % 4, i % 3] END AS a, i % 7 AS y FROM generate_series(1, 2100) i;
+SET mlops.training_memory = '16MB';
+SELECT rows_used, features FROM mlops.train('data_long', 'long', 'y', 'linear_regression');
+SELECT rows_used, features FROM mlops.train('data_long', 'late', 'y', 'linear_regression', features => '{x,a}');
+RESET mlops.training_memory;
+SELECT DISTINCT n FROM mlops.evaluate('data_long:1', 'long', 'y');
+
+SELECT mlops.drop_model(m) IS NOT NULL AS dropped FROM unnest(ARRAY['data_types', 'data_dates', 'data_text', 'data_source', 'data_useless', 'data_long']) m;
 SET client_min_messages TO warning;
 DROP SCHEMA data_types CASCADE;

@@ -31,6 +31,9 @@ extern int	mlops_column_require(TupleDesc desc, const char *name);
 
 /* fetch.c */
 
+/* Bytes of detoasted values that may gather before they are let go. */
+#define ROW_MEMORY_MAX ((Size) 1024 * 1024)
+
 /* Run the source once; "receive" sees every row, deformed. Returns whether a policy filtered it. */
 typedef void (*MlReceive) (void *arg, TupleTableSlot *slot);
 extern bool mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg);

@@ -214,6 +214,8 @@ block_receive(void *arg, TupleTableSlot *slot)
 		bf->nskipped++;
 	if (block->nrows == MLOPS_BLOCK_ROWS || bf->nseen % MLOPS_BLOCK_ROWS == 0)
 		flush_block(bf);
+	else if (unlikely(MemoryContextMemAllocated(bf->row_context, false) > ROW_MEMORY_MAX))
+		MemoryContextReset(bf->row_context);
 }
 
 /* A relation is read with the columns that are needed only. */

@@ -148,6 +148,7 @@ select_value(double *v, int64 n, int64 k)
 		int64		i = low;
 		int64		j = high;
 
+		CHECK_FOR_INTERRUPTS();
 		while (i <= j)
 		{
 			while (v[i] < pivot)
@@ -180,12 +181,12 @@ median_of_slot(const MlStore *store, int slot, double *values)
 	double		upper;
 	double		lower;
 
-	CHECK_FOR_INTERRUPTS();
 	for (int b = 0; b < store->nblocks; b++)
 	{
 		const MlBlock *block = &store->blocks[b];
 		const double *x = block->x + slot;
 
+		CHECK_FOR_INTERRUPTS();
 		for (int r = 0; r < block->nrows; r++, x += block->width)
 		{
 			if (store->part[b][r] == 0 && !isnan(*x))

@@ -29,9 +29,11 @@ typedef struct Counted
 	double		number;			/* of an integer label */
 } Counted;
 
+/* There can be as many strings as rows. */
 static int
 compare_strings(const void *a, const void *b)
 {
+	CHECK_FOR_INTERRUPTS();
 	return mlops_string_compare(&((const Counted *) a)->s, &((const Counted *) b)->s);
 }
 
@@ -51,6 +53,7 @@ compare_counts(const void *a, const void *b)
 	int64		x = ((const Counted *) a)->count;
 	int64		y = ((const Counted *) b)->count;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x != y)
 		return x > y ? -1 : 1;
 	return compare_strings(a, b);
@@ -70,6 +73,7 @@ map_target(MlStore *store, const int *map)
 {
 	for (int b = 0; b < store->nblocks; b++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		for (int r = 0; r < store->blocks[b].nrows; r++)
 			store->blocks[b].y[r] = map[(int) store->blocks[b].y[r]];
 	}
@@ -107,6 +111,7 @@ has_both(const MlStore *store)
 
 	for (int b = 0; b < store->nblocks; b++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		for (int r = 0; r < store->blocks[b].nrows; r++)
 			seen[store->blocks[b].y[r] != 0.0] = true;
 		if (seen[0] && seen[1])
@@ -127,6 +132,7 @@ learn_two_integers(MlReadResult *read, MlSignature *sig)
 		return false;
 	for (int b = 0; b < store->nblocks; b++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		for (int r = 0; r < store->blocks[b].nrows; r++)
 			store->blocks[b].y[r] = store->blocks[b].y[r] == high ? 1.0 : 0.0;
 	}
@@ -257,6 +263,7 @@ slot_has_value(const MlStore *store, int slot)
 		const MlBlock *block = &store->blocks[b];
 		const double *x = block->x + slot;
 
+		CHECK_FOR_INTERRUPTS();
 		for (int r = 0; r < block->nrows; r++, x += block->width)
 		{
 			if (store->part[b][r] == 0 && !isnan(*x))

@@ -24,7 +24,9 @@
 #include "access/detoast.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "mlops/base.h"
 #include "mlops/numeric.h"
@@ -103,7 +105,6 @@ discover_arrays(MlReader *reader, const Datum *values, const bool *nulls)
 	int			width;
 	int		   *from;
 
-	from = palloc(sizeof(int) * MAX_SLOTS);
 	for (int i = 0; i < reader->plan->nfeatures; i++)
 	{
 		MlColumn   *column = &reader->plan->features[i];
@@ -122,6 +123,7 @@ discover_arrays(MlReader *reader, const Datum *values, const bool *nulls)
 	}
 	if (!found)
 		return;
+	from = palloc(sizeof(int) * MAX_SLOTS);
 	for (int i = 0, to = 0; i < reader->plan->nfeatures; i++)
 	{
 		MlColumn   *column = &reader->plan->features[i];
@@ -265,11 +267,14 @@ read_other(const ReadColumn *column, Datum value, double *x, bool *keep)
 				return hash;
 			}
 		case CONVERT_DATE:
+			if (column->feature != NULL)
+				x[column->slot] = mlops_convert_number(column->conv, value);
+			return (uint64) DatumGetDateADT(value);
 		case CONVERT_TIMESTAMP:
 		case CONVERT_TIMESTAMPTZ:
 			if (column->feature != NULL)
 				x[column->slot] = mlops_convert_number(column->conv, value);
-			return (uint64) value;
+			return (uint64) DatumGetTimestamp(value);
 		case CONVERT_BYREF:
 			return mlops_hash_bytes(DatumGetPointer(value), column->conv->typlen, 0);
 		case CONVERT_BYVAL:
@@ -420,7 +425,8 @@ receive_row(void *arg, TupleTableSlot *slot)
 	double		w = 1.0;
 	int			row;
 
-	if (result->nseen++ % MLOPS_BLOCK_ROWS == 0)
+	if (result->nseen++ % MLOPS_BLOCK_ROWS == 0 ||
+		unlikely(MemoryContextMemAllocated(reader->row_context, false) > ROW_MEMORY_MAX))
 	{
 		MemoryContextReset(reader->row_context);
 		mlops_store_check_budget(store, 0);

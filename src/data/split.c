@@ -39,6 +39,13 @@ typedef struct HashedRow
 
 #define ROWS_PER_BUCKET 8
 
+/* In a loop over all rows that reads memory in no order. */
+#define CHECK_EVERY_64K(i) \
+	do { \
+		if (((i) & 0xffff) == 0) \
+			CHECK_FOR_INTERRUPTS(); \
+	} while (0)
+
 #define ST_SORT sort_hashed_rows
 #define ST_ELEMENT_TYPE HashedRow
 #define ST_COMPARE(a, b) ((a)->hash < (b)->hash ? -1 : (a)->hash > (b)->hash ? 1 : 0)
@@ -62,6 +69,7 @@ select_key(uint64 *keys, int64 n, int64 rank)
 		int64		i = low;
 		int64		j = high;
 
+		CHECK_FOR_INTERRUPTS();
 		while (i <= j)
 		{
 			while (keys[i] < pivot)
@@ -98,6 +106,7 @@ group_rows(const MlStore *store, int bits, uint32 *starts)
 	memset(starts, 0, sizeof(uint32) * ((Size) nbuckets + 1));
 	for (int b = 0; b < store->nblocks; b++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		for (int r = 0; r < store->blocks[b].nrows; r++)
 			starts[store->hash[b][r] >> shift]++;
 	}
@@ -108,9 +117,9 @@ group_rows(const MlStore *store, int bits, uint32 *starts)
 		starts[i] = sum;
 		sum += count;
 	}
-	CHECK_FOR_INTERRUPTS();
 	for (int b = 0; b < store->nblocks; b++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		for (int r = 0; r < store->blocks[b].nrows; r++)
 		{
 			uint64		hash = store->hash[b][r];
@@ -176,8 +185,7 @@ mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed)
 	rows = group_rows(store, bits, starts);
 	for (uint32 i = 0; i < (uint32) 1 << bits; i++)
 	{
-		if (i % 4096 == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_EVERY_64K(i);
 		make_keys(rows + starts[i], starts[i + 1] - starts[i], seed);
 	}
 
@@ -188,6 +196,7 @@ mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed)
 	holds = palloc0(sizeof(bool) * ngroups);
 	for (int b = 0; b < store->nblocks && nclasses > 0; b++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		for (int r = 0; r < store->blocks[b].nrows; r++)
 			group_start[(int) store->blocks[b].y[r] + 1]++;
 	}
@@ -199,6 +208,7 @@ mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed)
 	{
 		int			g = nclasses > 0 ? (int) store->blocks[rows[i].block].y[rows[i].row] : 0;
 
+		CHECK_EVERY_64K(i);
 		keys[group_start[g]++] = rows[i].hash;
 	}
 	for (int g = 0; g < ngroups; g++)
@@ -217,6 +227,7 @@ mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed)
 	{
 		int			g = nclasses > 0 ? (int) store->blocks[rows[i].block].y[rows[i].row] : 0;
 
+		CHECK_EVERY_64K(i);
 		if (holds[g] && rows[i].hash <= limits[g])
 		{
 			store->part[rows[i].block][rows[i].row] = 1;

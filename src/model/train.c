@@ -87,6 +87,7 @@ count_classes(const MlDataset *data)
 	{
 		const MlBlock *block = &data->blocks[b];
 
+		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < block->nrows; i++)
 			if (data->part[b][i] == 0)
 				sum[(int) block->y[i]] += block->w ? block->w[i] : 1.0;
@@ -182,9 +183,12 @@ sum_weights(const MlDataset *data)
 	if (!data->is_weighted)
 		return data->ntrain;
 	for (int b = 0; b < data->nblocks; b++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < data->blocks[b].nrows; i++)
 			if (data->part[b][i] == 0)
 				sum += data->blocks[b].w[i];
+	}
 	return sum;
 }
 

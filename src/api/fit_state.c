@@ -18,6 +18,7 @@
 #include <math.h>
 
 #include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -37,10 +38,29 @@ PG_FUNCTION_INFO_V1(mlops_fit_state_send);
 					 errmsg("invalid state of aggregate fit"))); \
 	} while (0)
 
+/* Is text[len] the label of an entry before "end"? */
+static bool
+label_exists(const char *at, const char *end, const char *text, uint32 len)
+{
+	while (at < end)
+	{
+		uint32		have;
+
+		memcpy(&have, at, sizeof(uint32));
+		at += sizeof(uint32);
+		if (have == len && memcmp(at, text, len) == 0)
+			return true;
+		at += have;
+	}
+	return false;
+}
+
+/* Whole, distinct, and text in the server's encoding: what a model's classes must be. */
 static void
 check_labels(const FitState *s)
 {
-	const char *at = FIT_LABELS(s);
+	const char *first = FIT_LABELS(s);
+	const char *at = first;
 	int64		left = s->labels_len;
 
 	for (int i = 0; i < s->nlabels; i++)
@@ -51,6 +71,8 @@ check_labels(const FitState *s)
 		memcpy(&len, at, sizeof(uint32));
 		left -= sizeof(uint32);
 		CHECK(len <= left);
+		CHECK(pg_verifymbstr(at + sizeof(uint32), len, true));
+		CHECK(!label_exists(first, at, at + sizeof(uint32), len));
 		at += sizeof(uint32) + len;
 		left -= len;
 	}

@@ -32,6 +32,7 @@
 #include "utils/numeric.h"
 #include "utils/rel.h"
 #include "utils/resowner.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "mlops/error.h"
@@ -44,7 +45,8 @@ typedef struct TriggerCall
 {
 	text	   *model;
 	int			attnum;
-	Oid			type;			/* base type of the column */
+	Oid			column_type;
+	Oid			type;			/* its base type where it is a domain */
 	int32		typmod;
 	bool		null_on_error;
 } TriggerCall;
@@ -66,6 +68,7 @@ read_arguments(TriggerData *trigdata, TriggerCall *call)
 {
 	Trigger    *trigger = trigdata->tg_trigger;
 	Relation	rel = trigdata->tg_relation;
+	Form_pg_attribute attr;
 
 	if (trigger->tgnargs < 2 || trigger->tgnargs > 3)
 		ereport(ERROR,
@@ -89,9 +92,15 @@ read_arguments(TriggerData *trigdata, TriggerCall *call)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of relation \"%s\" does not exist",
 						trigger->tgargs[1], RelationGetRelationName(rel))));
-	call->typmod = TupleDescAttr(RelationGetDescr(rel), call->attnum - 1)->atttypmod;
-	call->type = getBaseTypeAndTypmod(TupleDescAttr(RelationGetDescr(rel), call->attnum - 1)->atttypid,
-									  &call->typmod);
+	attr = TupleDescAttr(RelationGetDescr(rel), call->attnum - 1);
+	if (attr->attgenerated != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_GENERATED_ALWAYS),
+				 errmsg("trigger \"%s\" cannot set the generated column \"%s\"",
+						trigger->tgname, NameStr(attr->attname))));
+	call->column_type = attr->atttypid;
+	call->typmod = attr->atttypmod;
+	call->type = getBaseTypeAndTypmod(attr->atttypid, &call->typmod);
 	call->model = cstring_to_text(trigger->tgargs[0]);
 }
 
@@ -124,18 +133,39 @@ check_signature(TriggerData *trigdata, const TriggerCall *call, const MlSignatur
 	}
 }
 
-/* A class's name as a value of the column's type, through that type's input function. */
+/* The core's own message would quote the class. */
+static void
+report_label(const TriggerCall *call)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("a class of the model is not a value of type %s",
+					format_type_be(call->type))));
+}
+
+/* A class's name as a value of the column's type. */
 static Datum
 label_datum(const TriggerCall *call, const MlString *label)
 {
+	char	   *name = pnstrdup(label->data, label->len);
 	Oid			input;
 	Oid			ioparam;
 
-	if (call->type == TEXTOID)
-		return PointerGetDatum(cstring_to_text_with_len(label->data, label->len));
+	if (call->type == BOOLOID)
+	{
+		bool		value = false;
+
+		if (!parse_bool(name, &value))
+			report_label(call);
+		return BoolGetDatum(value);
+	}
+	if (type_is_enum(call->type) &&
+		(label->len >= NAMEDATALEN ||
+		 !SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(call->type),
+								CStringGetDatum(name))))
+		report_label(call);
 	getTypeInputInfo(call->type, &input, &ioparam);
-	return OidInputFunctionCall(input, pnstrdup(label->data, label->len),
-								ioparam, call->typmod);
+	return OidInputFunctionCall(input, name, ioparam, call->typmod);
 }
 
 static Datum
@@ -197,11 +227,17 @@ score_new_row(FunctionCallInfo fcinfo, TriggerData *trigdata,
 	MlScorer   *s = mlops_scorer_by_name(fcinfo->flinfo, call->model,
 										 rel->rd_rel->relowner);
 	const double *out;
+	Datum		value;
 
 	check_signature(trigdata, call, mlops_scorer_model(s)->sig);
 	out = mlops_scorer_tuple(s, row, RelationGetDescr(rel));
 	*isnull = out == NULL;
-	return out ? make_result(call, s, out) : (Datum) 0;
+	if (out == NULL)
+		return (Datum) 0;
+	value = make_result(call, s, out);
+	if (call->column_type != call->type)
+		domain_check(value, false, call->column_type, NULL, NULL);
+	return value;
 }
 
 /* The same, with every ordinary error turned into NULL. */
@@ -263,6 +299,8 @@ mlops_score_trigger(PG_FUNCTION_ARGS)
 	value = call.null_on_error ?
 		score_or_null(fcinfo, trigdata, &call, row, &isnull) :
 		score_new_row(fcinfo, trigdata, &call, row, &isnull);
+	if (isnull && call.column_type != call.type)
+		domain_check((Datum) 0, true, call.column_type, NULL, NULL);
 	return PointerGetDatum(heap_modify_tuple_by_cols(row, RelationGetDescr(trigdata->tg_relation),
 													 1, &call.attnum, &value, &isnull));
 }

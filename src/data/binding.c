@@ -205,11 +205,16 @@ mlops_binding_array(const MlSignature *sig, ArrayType *array, double *x)
 							sig->features[i].name),
 					 errhint("Pass a row or a jsonb object.")));
 	}
-	if (ARR_ELEMTYPE(array) != FLOAT8OID || ARR_NDIM(array) > 1 || n != sig->width)
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("array has %d dimensions, but the model expects one",
+						ARR_NDIM(array))));
+	if (ARR_ELEMTYPE(array) != FLOAT8OID || n != sig->width)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("array has %d elements, but the model expects %d",
-						ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)), sig->width)));
+						n, sig->width)));
 	data = (const double *) mlops_array_data(array);
 	for (int i = 0; i < sig->nfeatures; i++)
 	{

@@ -104,8 +104,7 @@ find_class(const MlSignature *sig, const JsonbValue *key)
 			return c;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("option \"class_weight\" names a class that the target \"%s\" does not have",
-					sig->target)));
+			 errmsg("option \"class_weight\" names a class that the target does not have")));
 }
 
 /* {"class": factor, ...}; classes not named keep 1. */

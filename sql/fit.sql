@@ -99,8 +99,10 @@ SELECT pg_temp.near(mlops.predict(mlops.fit('linear_regression', y, ('[0:1]={' |
 -- memory: least squares needs the same for any number of rows, buffers are refused
 SET mlops.fit_memory = '64kB';
 SELECT mlops.fit('linear_regression', i % 7, ARRAY[i % 11]) IS NOT NULL AS fits FROM generate_series(1, 20000) AS i;
+\set VERBOSITY sqlstate
 SELECT mlops.fit('logistic_regression', i % 7 > 3, ARRAY[i % 11, i % 3, i % 5]) FROM generate_series(1, 20000) AS i;
 SELECT mlops.fit('linear_regression', 1, array_fill(1.0::float8, ARRAY[500]));
+\set VERBOSITY terse
 RESET mlops.fit_memory;
 SELECT mlops.fit('logistic_regression', i % 7 > 3, ARRAY[i % 11, i % 3, i % 5]) IS NOT NULL AS fits FROM generate_series(1, 20000) AS i;
 

@@ -13,7 +13,13 @@
 
 #include "utils/jsonb.h"
 
-/* base/jsonb_out.c: key is static or lives as long as the state */
+/*
+ * base/jsonb_out.c: the shortest text that reads back as the same double,
+ * whatever extra_float_digits is; palloc'd
+ */
+extern char *mlops_double_text(double value);
+
+/* key is static or lives as long as the state */
 extern void mlops_jsonb_add_key(JsonbParseState **state, const char *key);
 extern void mlops_jsonb_add_number(JsonbParseState **state, const char *key, double value);	/* not finite: null */
 extern void mlops_jsonb_add_integer(JsonbParseState **state, const char *key, int64 value);

@@ -222,6 +222,12 @@ linear_combine(void *partial, const void *other)
 	const LinearPartial *o = other;
 
 	mlops_blas_require();
+	/* states of fit() can come from anywhere */
+	if (p->skip != o->skip ||
+		mlops_lsq_ncols(PARTIAL_LSQ(p)) != mlops_lsq_ncols(PARTIAL_LSQ(o)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("invalid state of aggregate fit")));
 	p->sum_log_weight += o->sum_log_weight;
 	mlops_lsq_merge(PARTIAL_LSQ(p), PARTIAL_LSQ(o));
 }

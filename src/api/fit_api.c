@@ -26,11 +26,11 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
 #include "utils/memutils.h"
 
 #include "fit_state.h"
 #include "mlops/base.h"
+#include "mlops/jsonb_out.h"
 #include "mlops/model.h"
 #include "model_arg.h"
 
@@ -381,7 +381,7 @@ step(FunctionCallInfo fcinfo, FitTarget target, double y, const char *label, int
 	if (s->target == FIT_TARGET_NUMBER_LABEL && target == FIT_TARGET_NUMBER)
 	{
 		target = FIT_TARGET_NUMBER_LABEL;
-		label = float8out_internal(y);
+		label = mlops_double_text(y + 0.0);	/* -0 is 0 */
 		len = strlen(label);
 	}
 	check_constant(fcinfo, s, algo, width);
@@ -415,7 +415,9 @@ static inline void
 require_aggregate(FunctionCallInfo fcinfo)
 {
 	if (!AggCheckCallContext(fcinfo, NULL))
-		elog(ERROR, "function of aggregate fit called outside an aggregate");
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("function of aggregate fit called outside an aggregate")));
 }
 
 #define RETURN_STATE(d) \

@@ -20,6 +20,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -36,6 +38,7 @@
 #include "utils/typcache.h"
 
 #include "mlops/error.h"
+#include "mlops/jsonb_out.h"
 #include "scorer.h"
 
 PG_FUNCTION_INFO_V1(mlops_score_trigger);
@@ -176,7 +179,7 @@ number_datum(const TriggerCall *call, double value)
 		case FLOAT8OID:
 			return Float8GetDatum(value);
 		case FLOAT4OID:
-			return Float4GetDatum((float4) value);
+			return DirectFunctionCall1(dtof, Float8GetDatum(value));
 		default:				/* numeric, to the column's scale */
 			return DirectFunctionCall2(numeric,
 									   DirectFunctionCall1(float8_numeric, Float8GetDatum(value)),
@@ -190,7 +193,8 @@ jsonb_datum(const MlScorer *s, const double *out)
 	if (mlops_scorer_model(s)->sig->task == ML_TASK_CLASSIFICATION)
 		return JsonbPGetDatum(mlops_scorer_proba(s, out));
 	return DirectFunctionCall1(jsonb_in,
-							   CStringGetDatum(psprintf("%.17g", out[0])));
+							   CStringGetDatum(isfinite(out[0]) ?
+											   mlops_double_text(out[0]) : "null"));
 }
 
 static Datum

@@ -12,9 +12,9 @@
 
 #include <math.h>
 
+#include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
 #include "utils/numeric.h"
 
 #include "mlops/jsonb_out.h"
@@ -30,6 +30,15 @@ mlops_jsonb_add_key(JsonbParseState **state, const char *key)
 	pushJsonbValue(state, WJB_KEY, &v);
 }
 
+char *
+mlops_double_text(double value)
+{
+	char	   *text = palloc(DOUBLE_SHORTEST_DECIMAL_LEN);
+
+	double_to_shortest_decimal_buf(value, text);
+	return text;
+}
+
 void
 mlops_jsonb_add_number(JsonbParseState **state, const char *key, double value)
 {
@@ -40,8 +49,7 @@ mlops_jsonb_add_number(JsonbParseState **state, const char *key, double value)
 		v.type = jbvNull;
 	else
 	{
-		/* the shortest text that reads back as the same double */
-		char	   *text = float8out_internal(value);
+		char	   *text = mlops_double_text(value);
 
 		v.type = jbvNumeric;
 		v.val.numeric =

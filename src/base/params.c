@@ -14,7 +14,6 @@
 
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
 #include "utils/numeric.h"
 
 #include "mlops/jsonb_out.h"
@@ -142,7 +141,7 @@ read_number(const MlParamDef *def, const JsonbValue *v)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"%s\" is out of range", def->name),
 				 errdetail("Valid values are between \"%s\" and \"%s\".",
-						   float8out_internal(def->min), float8out_internal(def->max))));
+						   mlops_double_text(def->min), mlops_double_text(def->max))));
 	return x;
 }
 

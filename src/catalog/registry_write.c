@@ -56,6 +56,14 @@ typedef struct Writer
 	char		nulls[MAX_ARGS];
 } Writer;
 
+/* Refuse where nothing can be written. */
+static void
+prevent(const char *command)
+{
+	PreventCommandIfReadOnly(command);
+	PreventCommandIfParallelMode(command);
+}
+
 static void
 write_begin(Writer *w)
 {
@@ -371,7 +379,7 @@ mlops_registry_set_alias(const MlModelRef *ref, const char *alias, int *previous
 	int			version = ref->version;
 
 	mlops_name_check(alias, "an alias");
-	PreventCommandIfReadOnly("mlops.set_alias()");
+	prevent("mlops.set_alias()");
 	write_begin(&w);
 	model_id = lock_model(&w, ref->name, false);
 	if (version == 0)
@@ -397,7 +405,7 @@ mlops_registry_drop_alias(const char *model, const char *alias)
 	int			version;
 
 	mlops_name_check(alias, "an alias");
-	PreventCommandIfReadOnly("mlops.drop_alias()");
+	prevent("mlops.drop_alias()");
 	write_begin(&w);
 	model_id = lock_model(&w, model, false);
 	version = alias_version(&w, model_id, alias);
@@ -417,7 +425,7 @@ mlops_registry_drop_version(const char *model, int version)
 	int64		model_id;
 	char	   *aliases;
 
-	PreventCommandIfReadOnly("mlops.drop_version()");
+	prevent("mlops.drop_version()");
 	write_begin(&w);
 	model_id = lock_model(&w, model, false);
 	check_version(&w, model, model_id, version);
@@ -446,7 +454,7 @@ mlops_registry_drop_model(const char *model)
 	int64		model_id;
 	uint64		versions;
 
-	PreventCommandIfReadOnly("mlops.drop_model()");
+	prevent("mlops.drop_model()");
 	write_begin(&w);
 	model_id = lock_model(&w, model, true);
 	add_int8(&w, model_id);
@@ -489,7 +497,7 @@ mlops_registry_rename_model(const char *model, const char *new_name)
 	int64		model_id;
 
 	mlops_name_check(new_name, "a model");
-	PreventCommandIfReadOnly("mlops.rename_model()");
+	prevent("mlops.rename_model()");
 	write_begin(&w);
 	model_id = lock_model(&w, model, true);
 	reserve_name(&w, model_id, new_name);

@@ -29,6 +29,10 @@ PG_CONFIG  ?= pg_config
 PGXS       := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
+# clang fuses by default, and PGXS keeps PG_CFLAGS from the bitcode: with JIT
+# the same function would sum differently
+BITCODE_CFLAGS += -ffp-contract=off
+
 sql/mlops--$(EXTVERSION).sql: $(SQL_MODULES) mlops.control
 	cat $(SQL_MODULES) > $@
 

@@ -82,6 +82,27 @@ SELECT pg_temp.ask(1, true);
 COMMIT;
 SELECT pg_temp.ask(1, false);
 
+-- a block that ends well gives no reason to resolve again
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+DO $$
+DECLARE
+	p float8;
+	before bigint;
+BEGIN
+	FOR i IN 1 .. 20 LOOP
+		BEGIN
+			p := mlops.predict('snap', '{"x": 7}'::jsonb) - 7;
+		EXCEPTION WHEN raise_exception THEN
+			NULL;
+		END;
+		IF i = 2 THEN
+			SELECT hits + misses INTO before FROM mlops_private.model_cache();
+		END IF;
+	END LOOP;
+	RAISE NOTICE 'resolved again: %', (SELECT hits + misses FROM mlops_private.model_cache()) - before;
+END $$;
+COMMIT;
+
 -- a procedure that commits
 CREATE PROCEDURE pg_temp.commits() LANGUAGE plpgsql AS $$
 BEGIN

@@ -15,7 +15,7 @@
 #include "mlops/base.h"
 #include "mlops/compat.h"
 
-PG_MODULE_MAGIC;
+MLOPS_MODULE_MAGIC;
 
 void		_PG_init(void);
 

@@ -63,7 +63,8 @@ pg_noreturn extern void mlops_registry_deny_version(const char *model, int versi
 /*
  * Whether what was resolved earlier may be stale: remember with _mark, ask
  * with _same.  Compares the active snapshot's contents, the current user, and
- * an epoch that every (sub)transaction end and every change of roles moves.
+ * an epoch that moves with every end of a transaction, every rollback of a
+ * subtransaction and every change of roles.
  */
 typedef struct MlSnapshotMark MlSnapshotMark;
 extern MlSnapshotMark *mlops_snapshot_mark(MemoryContext context);

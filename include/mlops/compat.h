@@ -16,6 +16,13 @@
 #error "mlops runs on PostgreSQL 15 to 18"
 #endif
 
+/* 18 shows a module's name and version in pg_get_loaded_modules() */
+#ifdef PG_MODULE_MAGIC_EXT
+#define MLOPS_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "mlops", .version = MLOPS_VERSION)
+#else
+#define MLOPS_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
 /* 18 has it in front of a declaration in place of pg_attribute_noreturn() behind it */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()

@@ -123,13 +123,13 @@ drop_oldest(ScorerList *list)
 }
 
 /*
- * A new entry, not yet in the list: if resolving or unpacking fails, the
- * context goes with its parent and the list never knew it.
+ * A new entry, not yet in the list, in the caller's short-lived context: if
+ * unpacking fails, it goes with that and the list never knew it.
  */
 static MlScorer *
-new_entry(ScorerList *list)
+new_entry(void)
 {
-	MemoryContext context = AllocSetContextCreate(list->context,
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "mlops scorer",
 												  ALLOCSET_SMALL_SIZES);
 	MlScorer   *s = MemoryContextAllocZero(context, sizeof(MlScorer));
@@ -152,6 +152,7 @@ finish_entry(ScorerList *list, MlScorer *s, Datum artifact)
 	s->out = MemoryContextAllocZero(s->context, sizeof(double) * Max(sig->nclasses, 1));
 	s->row_context = AllocSetContextCreate(s->context, "mlops scorer row",
 										   ALLOCSET_SMALL_SIZES);
+	MemoryContextSetParent(s->context, list->context);
 	if (list->n >= MAX_ENTRIES)
 		drop_oldest(list);
 	s->next = list->head;
@@ -190,7 +191,7 @@ mlops_scorer_by_name(FmgrInfo *flinfo, text *ref, Oid role)
 
 	mlops_model_ref_parse(text_to_cstring(ref), &parsed);
 	mlops_registry_resolve(&parsed, role, &resolved);
-	s = new_entry(list);
+	s = new_entry();
 	s->ref = MemoryContextAlloc(s->context, len + 1);
 	memcpy(s->ref, name, len);
 	s->ref_len = len;
@@ -239,7 +240,7 @@ mlops_scorer_by_value(FmgrInfo *flinfo, Datum model)
 	}
 	if (s)
 		drop_entry(list, prev, s);
-	s = new_entry(list);
+	s = new_entry();
 	s->toast_relid = relid;
 	s->toast_valueid = valueid;
 	finish_entry(list, s, model);

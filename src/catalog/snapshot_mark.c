@@ -14,8 +14,9 @@
  *	  provided that
  *	- no subtransaction of our own was rolled back in between.  That takes
  *	  rows away without changing a snapshot's contents (command ids are not
- *	  given back), so an epoch counts every end of a transaction or
- *	  subtransaction;
+ *	  given back), so an epoch counts every end of a transaction and every
+ *	  rollback of a subtransaction.  One that commits changes nothing that a
+ *	  snapshot sees, its rows were there under its command ids before;
  *	- the current user, whose rights were checked, and what roles they are a
  *	  member of: a change of roles by anybody moves the epoch, also under
  *	  REPEATABLE READ, where the snapshot stays.
@@ -63,7 +64,7 @@ static void
 at_subtransaction_end(SubXactEvent event, SubTransactionId mySubid,
 					  SubTransactionId parentSubid, void *arg)
 {
-	if (event != SUBXACT_EVENT_START_SUB)
+	if (event == SUBXACT_EVENT_ABORT_SUB)
 		epoch++;
 }
 

@@ -4,13 +4,22 @@
  *	  The only list of algorithms.  The numbers reach disk and are never
  *	  reused; a removed algorithm leaves its line here as a comment.
  *
- * No include guard: registry.c includes it several times.
+ * Included as it is, this declares every algorithm: an algorithm's own file
+ * does so.  With ML_ALGO defined it is a table of anything else (registry.c).
+ * So there is no include guard.
  *
  * IDENTIFICATION
  *	  src/algo/algo_list.h
  *
  *-------------------------------------------------------------------------
  */
+#ifndef ML_ALGO
+#include "mlops/mlops.h"
+#define ML_ALGO(symbol, id) extern const MlAlgo mlops_algo_##symbol;
+#endif
+
 /*		symbol				 id */
 ML_ALGO(linear_regression, 1)
 ML_ALGO(logistic_regression, 2)
+
+#undef ML_ALGO

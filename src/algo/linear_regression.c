@@ -39,6 +39,8 @@
 #include "mlops/jsonb_out.h"
 #include "mlops/numeric.h"
 
+#include "algo_list.h"
+
 /* What is known of the whole fit; order and number reach disk. */
 typedef enum FitFact
 {

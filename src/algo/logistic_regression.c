@@ -52,6 +52,7 @@
 
 #include "mlops/base.h"
 
+#include "algo_list.h"
 #include "logistic.h"
 
 #define AUTO_NEWTON_MAX		500 /* coefficients up to which "auto" is Newton */

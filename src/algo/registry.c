@@ -14,15 +14,12 @@
 
 #include "mlops/algo.h"
 
-#define ML_ALGO(sym, num) extern const MlAlgo mlops_algo_##sym;
 #include "algo_list.h"
-#undef ML_ALGO
 
 /* two algorithms with one number are an error under -Woverride-init */
 static const MlAlgo *const algos[] = {
 #define ML_ALGO(sym, num) [(num)] = &mlops_algo_##sym,
 #include "algo_list.h"
-#undef ML_ALGO
 };
 
 const MlAlgo *

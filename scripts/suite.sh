@@ -4,15 +4,15 @@
 #	suite.sh MAJOR SOURCE WORK [STAGE...]
 #
 # check.sh runs it, on the machine and inside the other versions' roots.  SOURCE
-# is a copy that this user owns.  Stages: build unit fuzz regress isolation tap
-# (all).  Appends "passed failed skipped" per stage to WORK/counts.
+# is a copy that this user owns.  Stages: build unit regress isolation docs fuzz
+# tap (all).  Appends "passed failed skipped" per stage to WORK/counts.
 
 . "$(dirname "$0")/common.sh"
 . "$(dirname "$0")/stage.sh"
 
 major=$1 src=$2 work=$3
 shift 3
-stages=${*:-build unit regress isolation fuzz tap}
+stages=${*:-build unit regress isolation docs fuzz tap}
 cd "$src" || exit 1
 LOGS=$work/log COUNTS=$work/counts LABEL="PostgreSQL $major"
 mkdir -p "$LOGS"
@@ -30,6 +30,7 @@ build()
 }
 regress() { rm -f regression.diffs; make installcheck ISOLATION= TAP_TESTS=; }
 isolation() { rm -f output_iso/regression.diffs; make installcheck REGRESS= TAP_TESTS=; }
+docs() { bash src/test/docs/run.sh; }
 fuzz()
 {
 	dropdb --if-exists --force fuzz && createdb fuzz &&
@@ -45,7 +46,7 @@ if wanted build; then
 	stage build build || { stage_sum "$COUNTS"; exit 1; }
 fi
 wanted unit && [ -e src/test/unit/Makefile ] && stage unit make unit
-if wanted regress || wanted isolation || wanted fuzz; then
+if wanted regress || wanted isolation || wanted docs || wanted fuzz; then
 	server_down "$bin" "$work"
 	rm -f "$work/server.log"
 	server_up "$bin" "$work" "fsync = off" "shared_buffers = 256MB" "max_wal_size = 2GB" "max_prepared_transactions = 10"
@@ -54,6 +55,7 @@ if wanted regress || wanted isolation || wanted fuzz; then
 	DIFFS=$src/output_iso/regression.diffs
 	wanted isolation && ls src/test/isolation/specs/*.spec >/dev/null 2>&1 && stage isolation isolation
 	DIFFS=
+	wanted docs && stage docs docs
 	wanted fuzz && [ -e src/test/fuzz/Makefile ] && stage fuzz fuzz
 fi
 wanted tap && ls src/test/tap/*.pl >/dev/null 2>&1 && stage tap tap

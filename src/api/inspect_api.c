@@ -15,6 +15,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 
 #include "mlops/algo.h"
 #include "model_arg.h"
@@ -117,7 +118,7 @@ default_text(const MlParamDef *def)
 		case ML_PARAM_JSON:
 			return NULL;
 		default:
-			return psprintf("%.15g", def->def);
+			return float8out_internal(def->def);
 	}
 }
 
@@ -127,9 +128,10 @@ range_text(const MlParamDef *def)
 	switch (def->type)
 	{
 		case ML_PARAM_NUMBER:
-			return psprintf("number from %.15g to %.15g", def->min, def->max);
+			return psprintf("number from %s to %s", float8out_internal(def->min),
+							float8out_internal(def->max));
 		case ML_PARAM_INTEGER:
-			return psprintf("integer from %.15g to %.15g", def->min, def->max);
+			return psprintf("integer from %.0f to %.0f", def->min, def->max);
 		case ML_PARAM_BOOLEAN:
 			return "true or false";
 		case ML_PARAM_CHOICE:

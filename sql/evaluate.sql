@@ -66,6 +66,14 @@ SELECT metric, n FROM mlops.evaluate(:'fitted'::mlops.model, 'SELECT ARRAY[area]
 BEGIN READ ONLY;
 SELECT count(*) FROM mlops.evaluate('rent', 'flats');
 COMMIT;
+-- two classes keep a score per row for the AUC, within training_memory; others keep nothing
+SET mlops.training_memory = '1MB';
+\set VERBOSITY sqlstate
+SELECT * FROM mlops.evaluate('dear', 'SELECT f.* FROM flats AS f, generate_series(1, 300)');
+\set VERBOSITY terse
+SELECT DISTINCT n FROM mlops.evaluate('dear', 'SELECT f.* FROM flats AS f, generate_series(1, 30)');
+SELECT DISTINCT n FROM mlops.evaluate('rent', 'SELECT f.* FROM flats AS f, generate_series(1, 300)');
+RESET mlops.training_memory;
 -- rights: the model's and the table's
 CREATE ROLE evaluate_user;
 SET ROLE evaluate_user;

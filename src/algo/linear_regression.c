@@ -31,6 +31,7 @@
 
 #include "lib/stringinfo.h"
 #include "storage/shmem.h"
+#include "utils/memutils.h"
 
 #include "mlops/algo.h"
 #include "mlops/base.h"
@@ -304,7 +305,8 @@ linear_end_pass(MlTrain *tr, void *partial)
 	int			ncoef = st->ncols - 1;
 	int			first = body->nterms - ncoef;
 	MlLsqFit	fit;
-	double	   *work = palloc(sizeof(double) * mlops_lsq_solve_work(ncoef));
+	double	   *work = palloc_extended(mul_size(sizeof(double), mlops_lsq_solve_work(ncoef)),
+									   MCXT_ALLOC_HUGE);
 	MlStatus	status;
 	bool	   *aliased;
 	char	   *notice;

@@ -3,7 +3,8 @@
  * evaluate_api.c
  *	  SQL: evaluate(), metrics of a model on a source.
  *
- * Streams: rows are scored block by block and forgotten.
+ * Streams: rows are scored block by block and forgotten, but for the scores of
+ * a binary classification, which the AUC needs (16 bytes a row).
  *
  * IDENTIFICATION
  *	  src/api/evaluate_api.c

@@ -481,6 +481,8 @@ combine_buffers(FitState *s, const FitState *other)
 	{
 		double	   *row = FIT_ROW(s, s->nrows++);
 
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		memcpy(row, FIT_ROW(other, i), sizeof(double) * (s->width + 1));
 		if (FIT_IS_LABEL(s->target))
 			row[0] = map[(int) row[0]];

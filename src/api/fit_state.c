@@ -19,6 +19,7 @@
 
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -86,6 +87,8 @@ check_rows(const FitState *s)
 	{
 		const double *row = FIT_ROW(s, i);
 
+		if ((i & 0xffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		for (int j = 0; j <= s->width; j++)
 			CHECK(isfinite(row[j]));
 		if (FIT_IS_LABEL(s->target))

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "libpq/pqformat.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "metric_state.h"
@@ -317,6 +318,8 @@ mlops_metric_state_in(PG_FUNCTION_ARGS)
 		int			high = hex_digit(text[2 * i]);
 		int			low = hex_digit(text[2 * i + 1]);
 
+		if ((i & 0xfffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (high < 0 || low < 0)
 			mlops_metric_malformed(&r);
 		bytes[i] = (char) (high << 4 | low);
@@ -343,6 +346,8 @@ mlops_metric_state_out(PG_FUNCTION_ARGS)
 	text = palloc((Size) buf.len * 2 + 1);
 	for (int i = 0; i < buf.len; i++)
 	{
+		if ((i & 0xfffff) == 0)
+			CHECK_FOR_INTERRUPTS();
 		text[2 * (Size) i] = digits[(unsigned char) buf.data[i] >> 4];
 		text[2 * (Size) i + 1] = digits[(unsigned char) buf.data[i] & 15];
 	}

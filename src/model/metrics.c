@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "mlops/base.h"
 #include "mlops/metrics.h"
 
 typedef struct ScoreList
@@ -62,7 +63,7 @@ mlops_metrics_begin(MlTask task, int nclasses)
 	return m;
 }
 
-/* Append one score to a list. */
+/* Append one score to a list; error 54000 when both lists get too large. */
 static void
 push_score(MlMetrics *m, ScoreList *list, double score, double w)
 {
@@ -70,6 +71,9 @@ push_score(MlMetrics *m, ScoreList *list, double score, double w)
 	{
 		int64		room = list->room == 0 ? 1024 : list->room * 2;
 
+		mlops_budget_check((Size) (m->pos.room + m->neg.room + room) * sizeof(MlScore),
+						   mlops_guc_training_memory, "mlops.training_memory",
+						   "The AUC needs the score of every row. Measure on fewer rows, or raise mlops.training_memory.");
 		if (list->item == NULL)
 			list->item = MemoryContextAllocHuge(m->context, room * sizeof(MlScore));
 		else

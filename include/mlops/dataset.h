@@ -39,6 +39,9 @@ typedef enum MlTask
 	ML_TASK_CLASSIFICATION = 2
 } MlTask;
 
+/* convert.c: a task as people and the registry's tables spell it */
+extern const char *mlops_task_name(MlTask task);
+
 /* What a signature remembers of a column's SQL type; a column of another family does not bind. */
 typedef enum MlColumnType
 {

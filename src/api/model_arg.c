@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * model_arg.c
- *	  Function arguments that several SQL functions share.
+ *	  Arguments and results that several SQL functions share.
  *
  * IDENTIFICATION
  *	  src/api/model_arg.c
@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
@@ -41,6 +43,16 @@ Jsonb *
 mlops_arg_jsonb(FunctionCallInfo fcinfo, int arg)
 {
 	return PG_ARGISNULL(arg) ? NULL : PG_GETARG_JSONB_P(arg);
+}
+
+Datum
+mlops_result_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
+{
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
 const MlModel *

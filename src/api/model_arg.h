@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * model_arg.h
- *	  Function arguments that several SQL functions share.
+ *	  Arguments and results that several SQL functions share.
  *
  * IDENTIFICATION
  *	  src/api/model_arg.h
@@ -25,6 +25,9 @@ extern char *mlops_arg_name(FunctionCallInfo fcinfo, int arg);
 
 /* A jsonb argument or NULL. */
 extern Jsonb *mlops_arg_jsonb(FunctionCallInfo fcinfo, int arg);
+
+/* The one row of a function that returns a composite type. */
+extern Datum mlops_result_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
 
 /* Argument 0 as a model, by name (with the current user's rights) or by value;
  * valid while CurrentMemoryContext is. */

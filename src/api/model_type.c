@@ -15,14 +15,13 @@
 #include "postgres.h"
 
 #include "common/base64.h"
-#include "access/htup_details.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/memutils.h"
 
 #include "mlops/jsonb_out.h"
 #include "mlops/model.h"
@@ -178,12 +177,6 @@ mlops_model_hash(PG_FUNCTION_ARGS)
 /* describe() */
 
 static const char *
-task_name(MlTask task)
-{
-	return task == ML_TASK_REGRESSION ? "regression" : "classification";
-}
-
-static const char *
 column_type_name(MlColumnType type)
 {
 	switch (type)
@@ -284,7 +277,7 @@ describe_model(const MlModel *model)
 	pushJsonbValue(&out, WJB_BEGIN_OBJECT, NULL);
 	mlops_jsonb_add_integer(&out, "format", model->format_version);
 	mlops_jsonb_add_string(&out, "algorithm", model->algo->name);
-	mlops_jsonb_add_string(&out, "task", task_name(sig->task));
+	mlops_jsonb_add_string(&out, "task", mlops_task_name(sig->task));
 	mlops_jsonb_add_string(&out, "target", sig->target);
 	if (sig->task == ML_TASK_CLASSIFICATION)
 		describe_classes(&out, sig);
@@ -317,20 +310,16 @@ Datum
 mlops_model_cache(PG_FUNCTION_ARGS)
 {
 	MlCacheStats stats;
-	TupleDesc	desc;
 	Datum		values[5];
 	bool		nulls[5] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	mlops_model_cache_stats(&stats);
 	values[0] = Int64GetDatum(stats.entries);
 	values[1] = Int64GetDatum(stats.pinned);
 	values[2] = Int64GetDatum((int64) stats.bytes);
 	values[3] = Int64GetDatum(stats.hits);
 	values[4] = Int64GetDatum(stats.misses);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
-													  values, nulls)));
+	return mlops_result_row(fcinfo, values, nulls);
 }
 
 /* Unpacked and packed again: the bytes this release writes for a model of any release. */

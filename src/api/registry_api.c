@@ -11,14 +11,14 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "mlops/catalog.h"
 #include "mlops/gov.h"
+
+#include "model_arg.h"
 
 PG_FUNCTION_INFO_V1(mlops_set_alias);
 PG_FUNCTION_INFO_V1(mlops_drop_alias);
@@ -32,11 +32,8 @@ PG_FUNCTION_INFO_V1(mlops_current_owner);
 static char *
 required_text(FunctionCallInfo fcinfo, int arg, const char *name)
 {
-	if (PG_ARGISNULL(arg))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name)));
-	return text_to_cstring(PG_GETARG_TEXT_PP(arg));
+	mlops_arg_require(fcinfo, arg, name);
+	return mlops_arg_text(fcinfo, arg);
 }
 
 /* A model's plain name: no alias, no version. */
@@ -66,17 +63,6 @@ model_and_version(FunctionCallInfo fcinfo, int arg, MlModelRef *ref)
 	}
 }
 
-/* The function's one row. */
-static Datum
-result_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
-{
-	TupleDesc	desc;
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
-}
-
 Datum
 mlops_set_alias(PG_FUNCTION_ARGS)
 {
@@ -93,7 +79,7 @@ mlops_set_alias(PG_FUNCTION_ARGS)
 	values[1] = CStringGetTextDatum(alias);
 	values[3] = Int32GetDatum(previous);
 	nulls[3] = previous == 0;
-	return result_row(fcinfo, values, nulls);
+	return mlops_result_row(fcinfo, values, nulls);
 }
 
 Datum
@@ -107,7 +93,7 @@ mlops_drop_alias(PG_FUNCTION_ARGS)
 	values[2] = Int32GetDatum(mlops_registry_drop_alias(model, alias));
 	values[0] = CStringGetTextDatum(model);
 	values[1] = CStringGetTextDatum(alias);
-	return result_row(fcinfo, values, nulls);
+	return mlops_result_row(fcinfo, values, nulls);
 }
 
 Datum
@@ -126,7 +112,7 @@ mlops_drop_version(PG_FUNCTION_ARGS)
 	mlops_registry_drop_version(ref.name, ref.version);
 	values[0] = CStringGetTextDatum(ref.name);
 	values[1] = Int32GetDatum(ref.version);
-	return result_row(fcinfo, values, nulls);
+	return mlops_result_row(fcinfo, values, nulls);
 }
 
 Datum
@@ -138,7 +124,7 @@ mlops_drop_model(PG_FUNCTION_ARGS)
 
 	values[1] = Int32GetDatum(mlops_registry_drop_model(model));
 	values[0] = CStringGetTextDatum(model);
-	return result_row(fcinfo, values, nulls);
+	return mlops_result_row(fcinfo, values, nulls);
 }
 
 Datum
@@ -152,7 +138,7 @@ mlops_rename_model(PG_FUNCTION_ARGS)
 	mlops_registry_rename_model(model, new_name);
 	values[0] = CStringGetTextDatum(new_name);
 	values[1] = CStringGetTextDatum(model);
-	return result_row(fcinfo, values, nulls);
+	return mlops_result_row(fcinfo, values, nulls);
 }
 
 static Oid

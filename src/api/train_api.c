@@ -14,9 +14,8 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "funcapi.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/array.h"
@@ -156,17 +155,14 @@ merge_holdout(MlDataset *data)
 	data->nholdout = 0;
 }
 
-static HeapTuple
+static Datum
 make_result(FunctionCallInfo fcinfo, const TrainCall *call, int version,
 			const MlModel *model, const MlDataset *data, Jsonb *metrics,
 			double seconds)
 {
-	TupleDesc	desc;
 	Datum		values[8];
 	bool		nulls[8] = {0};
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	values[0] = CStringGetTextDatum(call->model);
 	values[1] = Int32GetDatum(version);
 	values[2] = CStringGetTextDatum(model->algo->name);
@@ -175,7 +171,7 @@ make_result(FunctionCallInfo fcinfo, const TrainCall *call, int version,
 	values[5] = Int32GetDatum(model->sig->nfeatures);
 	values[6] = JsonbPGetDatum(metrics);
 	values[7] = Float8GetDatum(seconds);
-	return heap_form_tuple(BlessTupleDesc(desc), values, nulls);
+	return mlops_result_row(fcinfo, values, nulls);
 }
 
 static int
@@ -256,6 +252,5 @@ mlops_train(PG_FUNCTION_ARGS)
 	seconds = seconds_since(start);
 	version = store_version(&call, model, data, params, metrics, seconds);
 	mlops_progress_end();
-	PG_RETURN_DATUM(HeapTupleGetDatum(make_result(fcinfo, &call, version, model,
-												  data, metrics, seconds)));
+	return make_result(fcinfo, &call, version, model, data, metrics, seconds);
 }

@@ -105,14 +105,8 @@ mlops_name_check(const char *name, const char *what)
 						   NAMEDATALEN - 1)));
 }
 
-const char *
-mlops_registry_task_name(MlTask task)
-{
-	return task == ML_TASK_REGRESSION ? "regression" : "classification";
-}
-
 MlTask
 mlops_registry_task_from_name(const char *name)
 {
-	return strcmp(name, "regression") == 0 ? ML_TASK_REGRESSION : ML_TASK_CLASSIFICATION;
+	return strcmp(name, mlops_task_name(ML_TASK_REGRESSION)) == 0 ? ML_TASK_REGRESSION : ML_TASK_CLASSIFICATION;
 }

@@ -42,8 +42,7 @@
 #define MLOPS_ALIAS_VERSION		3
 #define MLOPS_ALIAS_NATTS		5
 
-/* model_ref.c: a task as the tables spell it */
-extern const char *mlops_registry_task_name(MlTask task);
+/* model_ref.c: what mlops_task_name spells */
 extern MlTask mlops_registry_task_from_name(const char *name);
 
 /* registry_write.c: errors that both reading and writing raise */

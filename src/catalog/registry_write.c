@@ -163,8 +163,8 @@ mlops_registry_check_task(const char *model, MlTask has, MlTask wanted)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("model \"%s\" is for %s, not for %s", model,
-						mlops_registry_task_name(has),
-						mlops_registry_task_name(wanted)),
+						mlops_task_name(has),
+						mlops_task_name(wanted)),
 				 errdetail("All versions of a model have the same task."),
 				 errhint("Train under another model name, or set the option \"task\".")));
 }
@@ -292,7 +292,7 @@ next_version(Writer *w, const MlNewVersion *v, int64 *model_id)
 	if (SPI_processed > 0 && !found_model(w, &found))
 		mlops_registry_deny_name(v->model);
 	add_name(w, v->model);
-	add_text(w, mlops_registry_task_name(v->task));
+	add_text(w, mlops_task_name(v->task));
 	add_arg(w, OIDOID, ObjectIdGetDatum(w->role), false);
 	add_name(w, NameStr(w->role_name));
 	add_int8(w, (int64) GetSystemIdentifier());

@@ -155,6 +155,12 @@ mlops_converter_is_integer(const MlConverter *conv)
 }
 
 const char *
+mlops_task_name(MlTask task)
+{
+	return task == ML_TASK_REGRESSION ? "regression" : "classification";
+}
+
+const char *
 mlops_family_name(MlColumnType family)
 {
 	switch (family)

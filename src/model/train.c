@@ -71,7 +71,7 @@ check_task(const MlAlgo *algo, const MlSignature *sig)
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("algorithm \"%s\" does not do %s", algo->name,
-					regression ? "regression" : "classification"),
+					mlops_task_name(sig->task)),
 			 regression ?
 			 errhint("The target \"%s\" is a number. Option \"task\" can say \"classification\".", sig->target) :
 			 errhint("The target \"%s\" is a class. mlops.algorithms() shows what each algorithm does.", sig->target)));

@@ -2,7 +2,7 @@
 -- (settings exist from the first call on)
 SELECT count(*) > 0 AS loaded FROM mlops.algorithms();
 SELECT name, unit, context, min_val, max_val, boot_val FROM pg_settings WHERE name LIKE 'mlops.%' ORDER BY name;
-\set VERBOSITY terse
+\set VERBOSITY sqlstate
 SET mlops.fit_memory = '64kB';
 SET mlops.fit_memory = '63kB';
 SET mlops.fit_memory = 2147483647;
@@ -39,10 +39,8 @@ SELECT rows_used FROM mlops.train('small', 'SELECT i AS x, 3 * i AS y FROM gener
 SELECT round(mlops.predict('small', '{"x": 5}'::jsonb)) AS fifteen;
 SELECT mlops.fit('linear_regression', 3 * i, ARRAY[i]) IS NOT NULL AS fits FROM generate_series(1, 1000) AS i;
 SELECT entries FROM mlops_private.model_cache();
-\set VERBOSITY sqlstate
 SELECT mlops.train('small', 'SELECT i AS x, 3 * i AS y, i % 7 AS z FROM generate_series(1, 50000) AS i', 'y') IS NULL AS never;
 RESET ALL;
-\set VERBOSITY terse
 -- set for a function or a role like any other
 CREATE FUNCTION pg_temp.setting() RETURNS text LANGUAGE sql SET mlops.training_memory = '7MB' AS $$ SELECT current_setting('mlops.training_memory') $$;
 SELECT pg_temp.setting(), current_setting('mlops.training_memory') AS outside;

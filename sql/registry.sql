@@ -117,9 +117,10 @@ ROLLBACK;
 -- nor in a parallel query, whatever a function around it claims
 CREATE FUNCTION registry_test.move_alias() RETURNS integer LANGUAGE plpgsql PARALLEL SAFE
     AS $$ BEGIN RETURN (SELECT version FROM mlops.set_alias('fraud:1', 'champion')); END $$;
-SET force_parallel_mode = on;
+-- renamed in PostgreSQL 16
+SELECT set_config(name, 'on', false) FROM pg_settings WHERE name IN ('debug_parallel_query', 'force_parallel_mode');
 SELECT registry_test.move_alias();
-RESET force_parallel_mode;
+SELECT set_config(name, 'off', false) FROM pg_settings WHERE name IN ('debug_parallel_query', 'force_parallel_mode');
 \set VERBOSITY default
 -- a name of 63 characters is a name
 SELECT alias = repeat('a', 63) AS kept FROM mlops.set_alias('fraud', repeat('a', 63));

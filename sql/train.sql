@@ -223,7 +223,9 @@ SELECT mlops.train('price', 'houses', 'price');
 ROLLBACK;
 -- memory is refused before it is taken
 SET mlops.training_memory = '1MB';
+\set VERBOSITY sqlstate
 SELECT mlops.train('price', 'SELECT i AS x, i AS y, i AS z FROM generate_series(1, 100000) AS i', 'y');
+\set VERBOSITY terse
 RESET mlops.training_memory;
 
 -- privileges: the caller's own, for tables and rows

@@ -338,10 +338,16 @@ mlops_scorer_record(MlScorer *s, HeapTupleHeader row)
 	return score_tuple(s, &tuple);
 }
 
+bool
+mlops_scorer_is_bound(const MlScorer *s, TupleDesc desc)
+{
+	return s->binding != NULL && same_row_type(s, desc->tdtypeid, desc->tdtypmod);
+}
+
 const double *
 mlops_scorer_tuple(MlScorer *s, HeapTuple tuple, TupleDesc desc)
 {
-	if (unlikely(s->binding == NULL || !same_row_type(s, desc->tdtypeid, desc->tdtypmod)))
+	if (unlikely(!mlops_scorer_is_bound(s, desc)))
 		bind_desc(s, desc, desc->tdtypeid, desc->tdtypmod);
 	return score_tuple(s, tuple);
 }

@@ -233,7 +233,8 @@ score_new_row(FunctionCallInfo fcinfo, TriggerData *trigdata,
 	const double *out;
 	Datum		value;
 
-	check_signature(trigdata, call, mlops_scorer_model(s)->sig);
+	if (!mlops_scorer_is_bound(s, RelationGetDescr(rel)))
+		check_signature(trigdata, call, mlops_scorer_model(s)->sig);
 	out = mlops_scorer_tuple(s, row, RelationGetDescr(rel));
 	*isnull = out == NULL;
 	if (out == NULL)

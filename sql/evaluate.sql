@@ -74,6 +74,9 @@ SELECT * FROM mlops.evaluate('dear', 'SELECT f.* FROM flats AS f, generate_serie
 SELECT DISTINCT n FROM mlops.evaluate('dear', 'SELECT f.* FROM flats AS f, generate_series(1, 30)');
 SELECT DISTINCT n FROM mlops.evaluate('rent', 'SELECT f.* FROM flats AS f, generate_series(1, 300)');
 RESET mlops.training_memory;
+-- the counters of a COPY around it stay its own
+COPY (SELECT count(*) > 0, (SELECT bytes_total FROM pg_stat_progress_copy WHERE pid = pg_backend_pid())
+        FROM mlops.evaluate('rent', 'SELECT f.* FROM flats AS f, generate_series(1, 10)')) TO STDOUT;
 -- rights: the model's and the table's
 CREATE ROLE evaluate_user;
 SET ROLE evaluate_user;

@@ -25,7 +25,8 @@ extern void mlops_blas_require(void);
 
 /*
  * progress.c: what this backend is training, visible in mlops.progress.
- * Ends by itself when the transaction aborts.
+ * Ends by itself when the transaction aborts.  Reports outside begin and end
+ * are passed over.
  */
 typedef enum MlPhase
 {

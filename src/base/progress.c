@@ -16,9 +16,21 @@
 #include "postgres.h"
 
 #include "utils/backend_progress.h"
+#include "utils/backend_status.h"
 
 #include "mlops/base.h"
 #include "mlops/progress_params.h"
+
+/*
+ * Is it a training that this backend reports?  evaluate() and fit() share code
+ * with train(), and the counters can be those of a COPY around them.
+ */
+static bool
+is_ours(void)
+{
+	return MyBEEntry != NULL &&
+		(int) MyBEEntry->st_progress_command == MLOPS_PROGRESS_COMMAND;
+}
 
 void
 mlops_progress_begin(void)
@@ -30,13 +42,15 @@ mlops_progress_begin(void)
 void
 mlops_progress_phase(MlPhase phase)
 {
-	pgstat_progress_update_param(MLOPS_PROGRESS_PHASE, phase);
+	if (is_ours())
+		pgstat_progress_update_param(MLOPS_PROGRESS_PHASE, phase);
 }
 
 void
 mlops_progress_rows(int64 rows)
 {
-	pgstat_progress_update_param(MLOPS_PROGRESS_ROWS, rows);
+	if (is_ours())
+		pgstat_progress_update_param(MLOPS_PROGRESS_ROWS, rows);
 }
 
 void
@@ -47,7 +61,8 @@ mlops_progress_pass(int pass, int max_passes)
 
 	value[0] = pass;
 	value[1] = max_passes;
-	pgstat_progress_update_multi_param(2, index, value);
+	if (is_ours())
+		pgstat_progress_update_multi_param(2, index, value);
 }
 
 void

@@ -292,8 +292,31 @@ SELECT set_config(name, 'on', false) FROM pg_settings WHERE name IN ('debug_para
 SELECT bool_and(pg_temp.near(mlops.predict('rent', f), rent)) AS forced FROM flats AS f;
 RESET ALL;
 
+-- labels of an enum renamed while a call site lives on: the names of now count
+CREATE TYPE size AS ENUM ('huge', 'large', 'small');
+CREATE TABLE sized AS
+    SELECT (ARRAY['huge', 'large', 'small'])[1 + i % 3]::size AS k, (i % 3) * 10.0 + 10 AS y FROM generate_series(1, 60) AS i;
+SELECT model FROM mlops.train('sized', 'sized', 'y', validation => '{"method": "none"}');
+CREATE FUNCTION pg_temp.renamed(m mlops.model) RETURNS SETOF text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    r record;
+BEGIN
+    FOR i IN 1..2 LOOP
+        FOR r IN SELECT s AS whole, s.k FROM sized AS s LIMIT 3 LOOP
+            RETURN NEXT format('%s: %s, %s', r.k, round(mlops.predict(m, r.whole)), round(mlops.predict('sized', r.whole)));
+        END LOOP;
+        IF i = 1 THEN
+            ALTER TYPE size RENAME VALUE 'small' TO 'tiny';
+            ALTER TYPE size RENAME VALUE 'large' TO 'small';
+        END IF;
+    END LOOP;
+END $$;
+SELECT pg_temp.renamed(artifact) FROM mlops_private.version JOIN mlops_private.model USING (model_id) WHERE name = 'sized';
+
 SET client_min_messages = warning;
 SELECT count(mlops.drop_model(model)) > 0 AS dropped FROM mlops.models;
 DROP VIEW seen;
-DROP TABLE flats, models, changed, child, parts, immutable, wide, many, sums;
-DROP TYPE side, metres, quarter;
+DROP TABLE flats, models, changed, child, parts, immutable, wide, many, sums, sized;
+DROP TYPE side, metres, quarter, size;

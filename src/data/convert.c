@@ -23,6 +23,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -75,6 +76,25 @@ kind_of_type(Oid base)
 	return CONVERT_NONE;
 }
 
+/* A label can be renamed while a converter lives. */
+static uint64 enum_version = 1;
+
+static void
+at_enum_change(Datum arg, int cacheid, uint32 hashvalue)
+{
+	enum_version++;
+}
+
+static void
+watch_enums(void)
+{
+	static bool done = false;
+
+	if (!done)
+		CacheRegisterSyscacheCallback(ENUMOID, at_enum_change, (Datum) 0);
+	done = true;
+}
+
 void
 mlops_converter_init(MlConverter *conv, Oid type, const char *column)
 {
@@ -87,7 +107,10 @@ mlops_converter_init(MlConverter *conv, Oid type, const char *column)
 	conv->kind = kind_of_type(base);
 	get_typlenbyval(base, &conv->typlen, &byval);
 	if (conv->kind == CONVERT_ENUM)
+	{
+		watch_enums();
 		conv->labels = palloc0(sizeof(EnumLabel) * ENUM_CACHE_SIZE);
+	}
 	if (conv->kind != CONVERT_NONE)
 		return;
 	element = get_element_type(base);
@@ -277,7 +300,7 @@ enum_label(const MlConverter *conv, Oid oid)
 	EnumLabel  *entry = &conv->labels[oid % ENUM_CACHE_SIZE];
 	MlString	s;
 
-	if (entry->oid != oid)
+	if (entry->oid != oid || entry->version != enum_version)
 	{
 		HeapTuple	tuple = SearchSysCache1(ENUMOID, ObjectIdGetDatum(oid));
 
@@ -288,6 +311,7 @@ enum_label(const MlConverter *conv, Oid oid)
 		ReleaseSysCache(tuple);
 		entry->len = strlen(entry->label);
 		entry->oid = oid;
+		entry->version = enum_version;
 	}
 	s.data = entry->label;
 	s.len = entry->len;

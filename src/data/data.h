@@ -67,6 +67,7 @@ typedef struct EnumLabel
 {
 	Oid			oid;
 	int			len;
+	uint64		version;		/* of the labels in pg_enum when it was read */
 	char		label[NAMEDATALEN];
 } EnumLabel;
 

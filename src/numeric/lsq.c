@@ -19,6 +19,8 @@
 
 #include "lsq_private.h"
 
+#define ZERO_PIECE		((size_t) 1 << 22)	/* bytes between ticks */
+
 /*
  * mlops_lsq_size returns the bytes of an MlLsq, or 0 when the numbers are out
  * of range.
@@ -51,11 +53,29 @@ mlops_lsq_best_buffer(int ncols)
 	return rows < 64 ? 64 : (int) rows / 16 * 16;
 }
 
+/* mlops_lsq_zero writes n bytes of zeros, ticking in between. */
+void
+mlops_lsq_zero(void *memory, size_t n)
+{
+	char	   *p = memory;
+
+	while (n > 0)
+	{
+		size_t		piece = n < ZERO_PIECE ? n : ZERO_PIECE;
+
+		if (mlops_numeric_tick && n > ZERO_PIECE)
+			mlops_numeric_tick();
+		memset(p, 0, piece);
+		p += piece;
+		n -= piece;
+	}
+}
+
 /* mlops_lsq_init makes *lsq, of mlops_lsq_size bytes, hold no rows. */
 void
 mlops_lsq_init(MlLsq *lsq, int ncols, int nbuffer)
 {
-	memset(lsq, 0, mlops_lsq_size(ncols, nbuffer));
+	mlops_lsq_zero(lsq, mlops_lsq_size(ncols, nbuffer));
 	lsq->magic = LSQ_MAGIC;
 	lsq->ncols = ncols;
 	lsq->nbuffer = nbuffer;
@@ -196,7 +216,7 @@ mlops_lsq_merge(MlLsq *dst, const MlLsq *src)
 		}
 		fold_triangle(dst, r);
 		if (product)
-			memset(product, 0, (size_t) n * n * sizeof(double));
+			mlops_lsq_zero(product, (size_t) n * n * sizeof(double));
 		dst->folded += src->folded;
 	}
 	for (i = 0; i < src->fill; i++)

@@ -338,7 +338,7 @@ plain_is_good(MlLsq *lsq)
 		for (j = 0; j < p - i; j++)
 			sum += row[j] * row[j];
 	}
-	memset(s, 0, (size_t) n * n * sizeof(double));
+	mlops_lsq_zero(s, (size_t) n * n * sizeof(double));
 	return sum <= PLAIN_INVERSE;
 }
 
@@ -441,7 +441,7 @@ mlops_lsq_end_epoch(MlLsq *lsq)
 					mlops_numeric_tick();
 			}
 		}
-		memset(g, 0, (size_t) n * n * sizeof(double));
+		mlops_lsq_zero(g, (size_t) n * n * sizeof(double));
 		lsq->trace = 0.0;
 	}
 	for (j = 0; j < n; j++)

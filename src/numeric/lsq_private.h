@@ -49,6 +49,9 @@ struct MlLsq
 #define EPOCH_SOLVE		1		/* rows in coordinates of R */
 #define EPOCH_PLAIN		2		/* rows less the first column and the fit */
 
+/* lsq.c: n bytes of zeros, which can take seconds where memory is touched first */
+extern void mlops_lsq_zero(void *memory, size_t n);
+
 /* lsq_fold.c */
 extern double mlops_lsq_norm(int n, const double *x, int stride);
 extern void mlops_lsq_reflect(int n, double *r, int m, double *rows, int first);

@@ -106,6 +106,26 @@ SELECT mlops.train('side', 'houses', 'side', options => '{"task": "regression"}'
 SELECT rows_used FROM mlops.train('price', 'houses', 'price', options => '{"seed": 9007199254740991, "max_categories": 10000, "task": "regression"}');
 SELECT mlops.train('price', 'houses', 'price', options => '{"class_weight": "balanced"}');
 SELECT mlops.train('price', 'houses', 'price', options => '{"class_weight": {"a": 1}}');
+-- of a classification: "balanced", or factors by class
+SELECT rows_used FROM mlops.train('side', 'houses', 'side', features => '{area,garden}', options => '{"class_weight": "balanced"}');
+SELECT rows_used FROM mlops.train('side', 'houses', 'side', features => '{area,garden}', options => '{"class_weight": {"north": 2, "west": 0.5}}');
+SELECT options->'class_weight' AS kept FROM mlops.versions WHERE model = 'side' ORDER BY version;
+SELECT rows_used FROM mlops.train('side', 'houses', 'side', features => '{area,garden}', options => '{"class_weight": {}}');
+SELECT rows_used FROM mlops.train('side', 'houses', 'side', features => '{area,garden}', options => '{"class_weight": null}');
+SELECT mlops.train('side', 'houses', 'side', features => '{area}', options => '{"class_weight": "Balanced"}');
+SELECT mlops.train('side', 'houses', 'side', features => '{area}', options => '{"class_weight": 2}');
+SELECT mlops.train('side', 'houses', 'side', features => '{area}', options => '{"class_weight": ["north"]}');
+SELECT mlops.train('side', 'houses', 'side', features => '{area}', options => '{"class_weight": {"east": 2}}');
+SELECT mlops.train('side', 'houses', 'side', features => '{area}', options => '{"class_weight": {"north": 0}}');
+SELECT mlops.train('side', 'houses', 'side', features => '{area}', options => '{"class_weight": {"north": -1}}');
+SELECT mlops.train('side', 'houses', 'side', features => '{area}', options => '{"class_weight": {"north": "2"}}');
+SELECT mlops.train('side', 'houses', 'side', features => '{area}', options => '{"class_weight": {"north": null}}');
+SELECT mlops.train('side', 'houses', 'side', features => '{area}', options => '{"class_weight": {"north": {"a": 1}}}');
+SELECT mlops.train('side', 'houses', 'side', features => '{area}', options => ('{"class_weight": {"north": 1e' || '400}}')::jsonb);
+SELECT mlops.train('side', $$SELECT area, side FROM houses WHERE side = 'west'$$, 'side');
+SELECT mlops.train('side', 'SELECT area, NULL::text AS side FROM houses', 'side');
+SELECT mlops.train('side', $$SELECT *, 'infinity'::float8 AS heavy FROM houses$$, 'side', features => '{area}', weight => 'heavy');
+SELECT rows_used, rows_skipped FROM mlops.train('side', $$SELECT *, CASE WHEN id > 100 THEN 'NaN' ELSE 1.0 END::float8 AS some FROM houses$$, 'side', features => '{area,garden}', weight => 'some');
 -- options in effect are kept with the version
 SELECT options FROM mlops.versions WHERE model = 'price' ORDER BY version DESC LIMIT 1;
 

@@ -31,7 +31,7 @@ $node->safe_psql('postgres', q{
 			SELECT pid INTO p FROM mlops.progress WHERE phase = wanted;
 			EXIT WHEN p IS NOT NULL;
 			-- started, and over without ever being seen in this phase
-			IF clock_timestamp() > t + interval '20 s' THEN caught := false; RETURN; END IF;
+			IF clock_timestamp() > t + interval '10 s' THEN caught := false; RETURN; END IF;
 		END LOOP;
 		t := clock_timestamp();
 		PERFORM pg_cancel_backend(p);
@@ -47,11 +47,12 @@ my %train = (
 	linear_regression => q{SELECT mlops.train('m', 'wide', 'y', algorithm => 'linear_regression')},
 	logistic_regression => q{SELECT mlops.train('k', 'wide', 'c', algorithm => 'logistic_regression')});
 my @cases = (
-	[ 'reading', 'linear_regression' ],
-	[ 'preparing', 'linear_regression' ],
+	[ 'reading rows', 'linear_regression' ],
 	[ 'training', 'linear_regression' ],
 	[ 'training', 'logistic_regression' ],
 	[ 'validating', 'logistic_regression' ]);
+
+my $over = 0;		# trainings that ended before the cancel
 
 for my $case (@cases)
 {
@@ -63,6 +64,7 @@ for my $case (@cases)
 		my $train = start_sql($node, "$train{$algo};");
 		my ($out, $err) = wait_sql($train);
 		my ($seen) = wait_sql($watch);
+		$over++ unless $err =~ /57014/;
 		my ($caught, $ms) = split /\|/, ($seen =~ s/\s+$//r);
 		next unless ($caught // '') eq 't' && $err =~ /57014/;
 		$best = $ms if !defined $best || $ms < $best;
@@ -74,7 +76,7 @@ for my $case (@cases)
 		cmp_ok($best, '<=', $limit, "$algo, phase $phase: cancelled within $limit ms");
 	}
 }
-is($node->safe_psql('postgres', 'SELECT count(*) FROM mlops.versions'), '0', 'nothing was stored');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM mlops.versions'), $over, 'no cancelled training was stored');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM mlops.progress'), '0', 'nothing is said to be in progress');
 
 # statement_timeout, from the client
@@ -92,6 +94,6 @@ like($session->{stderr} // '', qr/statement timeout/, 'statement_timeout ends a 
 cmp_ok($best, '<=', $limit, "within $limit ms of its time");
 cmp_ok($best, '>', -50, 'and not before');
 $session->quit;
-is($node->safe_psql('postgres', 'SELECT count(*) FROM mlops.versions'), '0', 'nothing was stored');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM mlops.versions'), $over, 'and stores nothing');
 
 done_testing();

@@ -42,10 +42,10 @@ sub make_rows
 sub start_sql
 {
 	my ($node, $sql, $db) = @_;
-	my %s = (in => $sql, out => '', err => '');
+	my %s = (out => '', err => '');		# in the command: a pipe is fed only while somebody waits
 	$s{handle} = IPC::Run::start(
-		[ $node->installed_command('psql'), '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr($db // 'postgres'), '-f', '-' ],
-		'<', \$s{in}, '>', \$s{out}, '2>', \$s{err});
+		[ $node->installed_command('psql'), '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr($db // 'postgres'), '-c', $sql ],
+		'<', '/dev/null', '>', \$s{out}, '2>', \$s{err});
 	return \%s;
 }
 

@@ -4,13 +4,28 @@
 
 cache=${MLOPS_CACHE:-/var/cache/mlops}
 
-# Where this machine gets its own packages from.
+# apt_mirror [SUFFIX]: where this machine gets its own packages from; with
+# "-security", its security updates.
 apt_mirror()
 {
 	local own
 	own=$(. /etc/os-release 2>/dev/null && say "${VERSION_CODENAME:-}")
 	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
-		awk -v own="$own" '$2 == own && $3 == "main" { print $1; exit }'
+		awk -v own="$own${1:-}" '$2 == own && $3 == "main" { print $1; exit }'
+}
+
+# root_update ROOT SUITE: security updates, so that the minor version is of the same
+# day as this machine's (pg_upgrade minds).  Without them the older one is tested.
+root_update()
+{
+	local root=$1 suite=$2 mirror
+	mirror=$(apt_mirror -security)
+	[ "$suite" != sid ] && [ -n "$mirror" ] || return 0
+	say "deb $mirror $suite-security main" >>"$root/etc/apt/sources.list"
+	cp /etc/apt/apt.conf.d/*proxy* "$root/etc/apt/apt.conf.d/" 2>/dev/null
+	cp /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null
+	unshare -m bash -c 'mount -t proc proc "$1/proc"
+		chroot "$1" sh -c "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get -y upgrade"' - "$root"
 }
 
 # root_of_version MAJOR: print the folder, made if need be; or fail and print why not.
@@ -24,7 +39,7 @@ root_of_version()
 		*) say "no Debian release has it"; return 1 ;;
 	esac
 	packages=postgresql-$v,postgresql-server-dev-$v,make,gcc,libc6-dev,liblz4-dev,libopenblas0-pthread,libipc-run-perl
-	recipe="1 $suite $packages"
+	recipe="2 $suite $packages"
 	root=$cache/root-$v
 	am_root || { say "its folder is made with debootstrap, which needs root"; return 1; }
 	if [ "$(cat "$root/.recipe" 2>/dev/null)" != "$recipe" ]; then
@@ -40,6 +55,8 @@ root_of_version()
 			say "debootstrap failed: $(tail -n 1 "$cache/root-$v.log") ($cache/root-$v.log)"
 			return 1
 		fi
+		root_update "$root.tmp" "$suite" >>"$cache/root-$v.log" 2>&1 </dev/null ||
+			say "note: no security updates for PostgreSQL $v (see $cache/root-$v.log)" >&2
 		chroot "$root.tmp" apt-get clean
 		rm -rf "$root.tmp"/var/lib/apt/lists/* "$root.tmp"/var/lib/postgresql/"$v"/main
 		chmod 1777 "$root.tmp/dev/shm"	# else initdb falls back to System V shared memory

@@ -32,6 +32,7 @@ struct MlModel
 	uint8		hash[MLOPS_HASH_LEN];
 	Size		content_len;	/* uncompressed bytes */
 	int			format_version; /* it was stored in */
+	struct MlScorer **idle;		/* in the cache: scorers that wait with the model (api/scorer.c) */
 };
 
 /* codec.c */

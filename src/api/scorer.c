@@ -3,12 +3,18 @@
  * scorer.c
  *	  Scoring one row at a time without looking anything up twice.
  *
+ * A scorer is what one call site needs for one model: room for a row and the
+ * binding of the last row type.  It lives beside the unpacked model in the
+ * backend's cache and is used by one call site at a time; when the call site
+ * goes, the scorer stays with the model, idle, for the next statement.  What it
+ * remembers is true of the model's bytes and a version of a row type, never of
+ * a name.
+ *
  * A call site keeps a few entries in its FmgrInfo, most recent first: one per
- * model it has met, each in a memory context of its own that pins the unpacked
- * model and holds the binding of the last row type.  A query over one model
- * finds it at the head; a join over many models finds each by name or by
- * TOAST pointer (relation and value id name one immutable value for as long as
- * the query's snapshot can see it).
+ * model it has met, each with a scorer and a pin on the model.  A query over
+ * one model finds it at the head; a join over many models finds each by name or
+ * by TOAST pointer (relation and value id name one immutable value for as long
+ * as the query's snapshot can see it).
  *
  * An FmgrInfo can live longer than a statement (PL/pgSQL keeps simple
  * expressions for a transaction), so every entry remembers the snapshot it was
@@ -34,20 +40,13 @@
 #include "scorer.h"
 
 #define MAX_ENTRIES 64			/* models one call site keeps at hand */
+#define MAX_IDLE 4				/* scorers that wait with one model */
 
 struct MlScorer
 {
-	MemoryContext context;		/* holds everything below; pins the model */
-	MlScorer   *next;
-	MlSnapshotMark *mark;
+	MemoryContext context;		/* child of the model's; holds everything below */
+	MlScorer   *next;			/* while idle */
 	const MlModel *model;
-
-	/* how it was asked for: by name, by TOAST pointer, or by content hash */
-	char	   *ref;
-	int			ref_len;
-	Oid			role;
-	Oid			toast_relid;
-	Oid			toast_valueid;
 
 	/* the last row type met */
 	Oid			type_id;
@@ -65,21 +64,98 @@ struct MlScorer
 	MemoryContext row_context;	/* detoasted values of one row */
 };
 
-typedef struct ScorerList
+/* One model of one call site. */
+typedef struct Entry
 {
-	MemoryContext context;
-	MlScorer   *head;
-	int			n;
-} ScorerList;
+	struct Entry *next;
+	MlScorer   *scorer;
+	MlSnapshotMark *mark;
 
-static ScorerList *
+	/* how it was asked for: by name, by TOAST pointer, or by content hash */
+	char	   *ref;
+	int			ref_len;
+	Oid			role;
+	Oid			toast_relid;
+	Oid			toast_valueid;
+} Entry;
+
+typedef struct EntryList
+{
+	MemoryContext context;		/* the call site's; pins the models */
+	Entry	   *head;
+	int			n;
+	bool		has_callback;
+	MemoryContextCallback callback;
+} EntryList;
+
+/* A scorer of this model that nobody uses, or a new one. */
+static MlScorer *
+take_scorer(const MlModel *model)
+{
+	const MlSignature *sig = model->sig;
+	MemoryContext context;
+	MlScorer   *s = *model->idle;
+
+	if (s)
+	{
+		*model->idle = s->next;
+		return s;
+	}
+	context = AllocSetContextCreate(model->context, "mlops scorer",
+									ALLOCSET_SMALL_SIZES);
+	s = MemoryContextAllocZero(context, sizeof(MlScorer));
+	s->context = context;
+	s->model = model;
+	s->block.nrows = 1;
+	s->block.width = sig->width;
+	s->block.x = MemoryContextAllocZero(context, sizeof(double) * Max(sig->width, 1));
+	s->out = MemoryContextAllocZero(context, sizeof(double) * Max(sig->nclasses, 1));
+	s->bind_context = AllocSetContextCreate(context, "mlops binding",
+											ALLOCSET_SMALL_SIZES);
+	s->row_context = AllocSetContextCreate(context, "mlops scorer row",
+										   ALLOCSET_SMALL_SIZES);
+	return s;
+}
+
+/* Leave a scorer with its model, which is still pinned. */
+static void
+return_scorer(MlScorer *s)
+{
+	int			n = 0;
+
+	for (MlScorer *other = *s->model->idle; other; other = other->next)
+		n++;
+	if (n >= MAX_IDLE)
+	{
+		MemoryContextDelete(s->context);
+		return;
+	}
+	MemoryContextReset(s->row_context);
+	s->next = *s->model->idle;
+	*s->model->idle = s;
+}
+
+/*
+ * The call site's context is going.  The cache's own callback, which lets go
+ * of the pins, was registered before and so runs after this one.
+ */
+static void
+return_scorers(void *arg)
+{
+	EntryList  *list = arg;
+
+	for (Entry *e = list->head; e; e = e->next)
+		return_scorer(e->scorer);
+}
+
+static EntryList *
 get_list(FmgrInfo *flinfo)
 {
-	ScorerList *list = flinfo->fn_extra;
+	EntryList  *list = flinfo->fn_extra;
 
 	if (list == NULL)
 	{
-		list = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(ScorerList));
+		list = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(EntryList));
 		list->context = flinfo->fn_mcxt;
 		flinfo->fn_extra = list;
 	}
@@ -87,136 +163,136 @@ get_list(FmgrInfo *flinfo)
 }
 
 static void
-move_to_front(ScorerList *list, MlScorer *prev, MlScorer *s)
+move_to_front(EntryList *list, Entry *prev, Entry *e)
 {
 	if (prev == NULL)
 		return;
-	prev->next = s->next;
-	s->next = list->head;
-	list->head = s;
+	prev->next = e->next;
+	e->next = list->head;
+	list->head = e;
 }
 
 /* Unlink and forget one entry; prev is NULL at the head. */
 static void
-drop_entry(ScorerList *list, MlScorer *prev, MlScorer *s)
+drop_entry(EntryList *list, Entry *prev, Entry *e)
 {
+	const MlModel *model = e->scorer->model;
+
 	if (prev)
-		prev->next = s->next;
+		prev->next = e->next;
 	else
-		list->head = s->next;
+		list->head = e->next;
 	list->n--;
-	MemoryContextDelete(s->context);
+	return_scorer(e->scorer);
+	mlops_model_cache_release(model, list->context);
+	pfree(e->mark);
+	if (e->ref)
+		pfree(e->ref);
+	pfree(e);
 }
 
 static void
-drop_oldest(ScorerList *list)
+drop_oldest(EntryList *list)
 {
-	MlScorer   *prev = NULL;
-	MlScorer   *s = list->head;
+	Entry	   *prev = NULL;
+	Entry	   *e = list->head;
 
-	while (s->next)
+	while (e->next)
 	{
-		prev = s;
-		s = s->next;
+		prev = e;
+		e = e->next;
 	}
-	drop_entry(list, prev, s);
+	drop_entry(list, prev, e);
 }
 
 /*
- * A new entry, not yet in the list, in the caller's short-lived context: if
- * unpacking fails, it goes with that and the list never knew it.
+ * A new entry at the head of the list.  What fails on the way leaves at most a
+ * pin behind, which goes with the call site's context.
  */
-static MlScorer *
-new_entry(void)
+static Entry *
+add_entry(EntryList *list, Datum artifact)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "mlops scorer",
-												  ALLOCSET_SMALL_SIZES);
-	MlScorer   *s = MemoryContextAllocZero(context, sizeof(MlScorer));
+	const MlModel *model;
+	Entry	   *e;
 
-	s->context = context;
-	return s;
-}
-
-static void
-finish_entry(ScorerList *list, MlScorer *s, Datum artifact)
-{
-	const MlSignature *sig;
-
-	s->model = mlops_model_cache_get(artifact, s->context);
-	s->mark = mlops_snapshot_mark(s->context);
-	sig = s->model->sig;
-	s->block.nrows = 1;
-	s->block.width = sig->width;
-	s->block.x = MemoryContextAllocZero(s->context, sizeof(double) * Max(sig->width, 1));
-	s->out = MemoryContextAllocZero(s->context, sizeof(double) * Max(sig->nclasses, 1));
-	s->row_context = AllocSetContextCreate(s->context, "mlops scorer row",
-										   ALLOCSET_SMALL_SIZES);
-	MemoryContextSetParent(s->context, list->context);
 	if (list->n >= MAX_ENTRIES)
 		drop_oldest(list);
-	s->next = list->head;
-	list->head = s;
+	e = MemoryContextAllocZero(list->context, sizeof(Entry));
+	e->mark = mlops_snapshot_mark(list->context);
+	model = mlops_model_cache_get(artifact, list->context);
+	if (!list->has_callback)
+	{
+		list->callback.func = return_scorers;
+		list->callback.arg = list;
+		MemoryContextRegisterResetCallback(list->context, &list->callback);
+		list->has_callback = true;
+	}
+	e->scorer = take_scorer(model);
+	e->next = list->head;
+	list->head = e;
 	list->n++;
+	return e;
 }
 
 static inline bool
-same_name(const MlScorer *s, const char *ref, int len, Oid role)
+same_name(const Entry *e, const char *ref, int len, Oid role)
 {
-	return s->ref && s->ref_len == len && s->role == role &&
-		memcmp(s->ref, ref, len) == 0;
+	return e->ref && e->ref_len == len && e->role == role &&
+		memcmp(e->ref, ref, len) == 0;
 }
 
 MlScorer *
 mlops_scorer_by_name(FmgrInfo *flinfo, text *ref, Oid role)
 {
-	ScorerList *list = get_list(flinfo);
+	EntryList  *list = get_list(flinfo);
 	const char *name = VARDATA_ANY(ref);
 	int			len = VARSIZE_ANY_EXHDR(ref);
-	MlScorer   *prev = NULL;
-	MlScorer   *s;
+	Entry	   *prev = NULL;
+	Entry	   *e;
+	char	   *copy;
 	MlModelRef	parsed;
 	MlResolved	resolved;
 
-	for (s = list->head; s; prev = s, s = s->next)
-		if (same_name(s, name, len, role))
+	for (e = list->head; e; prev = e, e = e->next)
+		if (same_name(e, name, len, role))
 			break;
-	if (s && mlops_snapshot_same(s->mark))
+	if (e && mlops_snapshot_same(e->mark))
 	{
-		move_to_front(list, prev, s);
-		return s;
+		move_to_front(list, prev, e);
+		return e->scorer;
 	}
-	if (s)
-		drop_entry(list, prev, s);
+	if (e)
+		drop_entry(list, prev, e);
 
-	mlops_model_ref_parse(text_to_cstring(ref), &parsed);
+	copy = MemoryContextAlloc(list->context, len + 1);
+	memcpy(copy, name, len);
+	copy[len] = '\0';
+	mlops_model_ref_parse(copy, &parsed);
 	mlops_registry_resolve(&parsed, role, &resolved);
-	s = new_entry();
-	s->ref = MemoryContextAlloc(s->context, len + 1);
-	memcpy(s->ref, name, len);
-	s->ref_len = len;
-	s->role = role;
-	finish_entry(list, s, resolved.artifact);
-	return s;
+	e = add_entry(list, resolved.artifact);
+	e->ref = copy;
+	e->ref_len = len;
+	e->role = role;
+	return e->scorer;
 }
 
 /* Does this entry hold the model of a datum that is not a known TOAST pointer? */
 static bool
-same_hash(const MlScorer *s, const uint8 *hash)
+same_hash(const Entry *e, const uint8 *hash)
 {
-	return s->ref == NULL && memcmp(s->model->hash, hash, MLOPS_HASH_LEN) == 0;
+	return e->ref == NULL && memcmp(e->scorer->model->hash, hash, MLOPS_HASH_LEN) == 0;
 }
 
 MlScorer *
 mlops_scorer_by_value(FmgrInfo *flinfo, Datum model)
 {
-	ScorerList *list = get_list(flinfo);
+	EntryList  *list = get_list(flinfo);
 	struct varlena *raw = (struct varlena *) DatumGetPointer(model);
 	Oid			relid = InvalidOid;
 	Oid			valueid = InvalidOid;
 	uint8		hash[MLOPS_HASH_LEN];
-	MlScorer   *prev = NULL;
-	MlScorer   *s;
+	Entry	   *prev = NULL;
+	Entry	   *e;
 
 	if (VARATT_IS_EXTERNAL_ONDISK(raw))
 	{
@@ -228,23 +304,22 @@ mlops_scorer_by_value(FmgrInfo *flinfo, Datum model)
 	}
 	else
 		mlops_model_peek(model, hash);
-	for (s = list->head; s; prev = s, s = s->next)
+	for (e = list->head; e; prev = e, e = e->next)
 		if (OidIsValid(valueid) ?
-			s->toast_valueid == valueid && s->toast_relid == relid :
-			same_hash(s, hash))
+			e->toast_valueid == valueid && e->toast_relid == relid :
+			same_hash(e, hash))
 			break;
-	if (s && (!OidIsValid(valueid) || mlops_snapshot_same(s->mark)))
+	if (e && (!OidIsValid(valueid) || mlops_snapshot_same(e->mark)))
 	{
-		move_to_front(list, prev, s);
-		return s;
+		move_to_front(list, prev, e);
+		return e->scorer;
 	}
-	if (s)
-		drop_entry(list, prev, s);
-	s = new_entry();
-	s->toast_relid = relid;
-	s->toast_valueid = valueid;
-	finish_entry(list, s, model);
-	return s;
+	if (e)
+		drop_entry(list, prev, e);
+	e = add_entry(list, model);
+	e->toast_relid = relid;
+	e->toast_valueid = valueid;
+	return e->scorer;
 }
 
 const MlModel *
@@ -254,9 +329,9 @@ mlops_scorer_model(const MlScorer *scorer)
 }
 
 /*
- * Is this the row type last met, with the same columns?  An FmgrInfo can
- * outlive an ALTER TABLE; the type cache clears the identifier when the columns
- * may have changed.
+ * Is this the row type last met, with the same columns?  A scorer outlives
+ * statements, and so an ALTER TABLE; the type cache clears the identifier when
+ * the columns may have changed.
  */
 static inline bool
 same_row_type(const MlScorer *s, Oid type_id, int32 type_mod)
@@ -279,11 +354,7 @@ bind_desc(MlScorer *s, TupleDesc desc, Oid type_id, int32 type_mod)
 		s->type = lookup_type_cache(type_id, TYPECACHE_TUPDESC);
 		s->desc_id = s->type->tupDesc_identifier;
 	}
-	if (s->bind_context)
-		MemoryContextReset(s->bind_context);
-	else
-		s->bind_context = AllocSetContextCreate(s->context, "mlops binding",
-												ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(s->bind_context);
 	old = MemoryContextSwitchTo(s->bind_context);
 	s->desc = CreateTupleDescCopyConstr(desc);
 	s->values = palloc(sizeof(Datum) * Max(desc->natts, 1));
@@ -338,16 +409,10 @@ mlops_scorer_record(MlScorer *s, HeapTupleHeader row)
 	return score_tuple(s, &tuple);
 }
 
-bool
-mlops_scorer_is_bound(const MlScorer *s, TupleDesc desc)
-{
-	return s->binding != NULL && same_row_type(s, desc->tdtypeid, desc->tdtypmod);
-}
-
 const double *
 mlops_scorer_tuple(MlScorer *s, HeapTuple tuple, TupleDesc desc)
 {
-	if (unlikely(!mlops_scorer_is_bound(s, desc)))
+	if (unlikely(!same_row_type(s, desc->tdtypeid, desc->tdtypmod)))
 		bind_desc(s, desc, desc->tdtypeid, desc->tdtypmod);
 	return score_tuple(s, tuple);
 }

@@ -47,9 +47,6 @@ extern const double *mlops_scorer_tuple(MlScorer *scorer, HeapTuple tuple, Tuple
 extern const double *mlops_scorer_jsonb(MlScorer *scorer, Jsonb *features);
 extern const double *mlops_scorer_array(MlScorer *scorer, ArrayType *x);
 
-/* Was the last row scored one of these very columns? */
-extern bool mlops_scorer_is_bound(const MlScorer *scorer, TupleDesc desc);
-
 /* What the numbers mean.  Class index of the most likely class; ties go to the first. */
 extern int	mlops_scorer_class(const MlScorer *scorer, const double *out);
 

@@ -54,6 +54,16 @@ typedef struct TriggerCall
 	bool		null_on_error;
 } TriggerCall;
 
+/* What one trigger keeps for the statement, in its FmgrInfo. */
+typedef struct TriggerSite
+{
+	Oid			trigger;
+	TriggerCall call;
+	FmgrInfo	scoring;		/* stands for the call site of the scorer */
+	bool		is_checked;		/* the signature of the model with this hash */
+	uint8		hash[MLOPS_HASH_LEN];
+} TriggerSite;
+
 static void
 check_event(TriggerData *trigdata)
 {
@@ -113,27 +123,46 @@ read_arguments(TriggerData *trigdata, TriggerCall *call)
  * feature.
  */
 static void
-check_signature(TriggerData *trigdata, const TriggerCall *call, const MlSignature *sig)
+check_column(TriggerData *trigdata, const TriggerCall *call, const char *feature,
+			 Form_pg_attribute column)
+{
+	if (column->attisdropped || strcmp(NameStr(column->attname), feature) != 0)
+		return;
+	if (column->attgenerated != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("trigger \"%s\" cannot use the generated column \"%s\"",
+						trigdata->tg_trigger->tgname, feature),
+				 errdetail("Generated columns are computed after BEFORE triggers have run."),
+				 errhint("Train the model without this column, or score in a query.")));
+	if (column->attnum == call->attnum)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("column \"%s\" is a feature of the model that trigger \"%s\" sets it from",
+						feature, trigdata->tg_trigger->tgname)));
+}
+
+/* Once per statement and model. */
+static void
+check_signature(TriggerData *trigdata, TriggerSite *site, const MlModel *model)
 {
 	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
+	const MlSignature *sig = model->sig;
+	bool		generated = desc->constr && desc->constr->has_generated_stored;
 
-	for (int f = 0; f < sig->nfeatures; f++)
+	if (site->is_checked && memcmp(site->hash, model->hash, MLOPS_HASH_LEN) == 0)
+		return;
+	for (int i = 0; i < desc->natts; i++)
 	{
-		int			attnum = SPI_fnumber(desc, sig->features[f].name);
+		Form_pg_attribute column = TupleDescAttr(desc, i);
 
-		if (attnum > 0 && TupleDescAttr(desc, attnum - 1)->attgenerated != '\0')
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("trigger \"%s\" cannot use the generated column \"%s\"",
-							trigdata->tg_trigger->tgname, sig->features[f].name),
-					 errdetail("Generated columns are computed after BEFORE triggers have run."),
-					 errhint("Train the model without this column, or score in a query.")));
-		if (attnum == call->attnum)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("column \"%s\" is a feature of the model that trigger \"%s\" sets it from",
-							sig->features[f].name, trigdata->tg_trigger->tgname)));
+		if (column->attnum != site->call.attnum && !generated)
+			continue;
+		for (int f = 0; f < sig->nfeatures; f++)
+			check_column(trigdata, &site->call, sig->features[f].name, column);
 	}
+	memcpy(site->hash, model->hash, MLOPS_HASH_LEN);
+	site->is_checked = true;
 }
 
 /* The core's own message would quote the class. */
@@ -224,17 +253,16 @@ make_result(const TriggerCall *call, const MlScorer *s, const double *out)
 }
 
 static Datum
-score_new_row(FunctionCallInfo fcinfo, TriggerData *trigdata,
-			  const TriggerCall *call, HeapTuple row, bool *isnull)
+score_new_row(TriggerData *trigdata, TriggerSite *site, HeapTuple row, bool *isnull)
 {
+	const TriggerCall *call = &site->call;
 	Relation	rel = trigdata->tg_relation;
-	MlScorer   *s = mlops_scorer_by_name(fcinfo->flinfo, call->model,
+	MlScorer   *s = mlops_scorer_by_name(&site->scoring, call->model,
 										 rel->rd_rel->relowner);
 	const double *out;
 	Datum		value;
 
-	if (!mlops_scorer_is_bound(s, RelationGetDescr(rel)))
-		check_signature(trigdata, call, mlops_scorer_model(s)->sig);
+	check_signature(trigdata, site, mlops_scorer_model(s));
 	out = mlops_scorer_tuple(s, row, RelationGetDescr(rel));
 	*isnull = out == NULL;
 	if (out == NULL)
@@ -247,8 +275,7 @@ score_new_row(FunctionCallInfo fcinfo, TriggerData *trigdata,
 
 /* The same, with every ordinary error turned into NULL. */
 static Datum
-score_or_null(FunctionCallInfo fcinfo, TriggerData *trigdata,
-			  const TriggerCall *call, HeapTuple row, bool *isnull)
+score_or_null(TriggerData *trigdata, TriggerSite *site, HeapTuple row, bool *isnull)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -258,7 +285,7 @@ score_or_null(FunctionCallInfo fcinfo, TriggerData *trigdata,
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		result = score_new_row(fcinfo, trigdata, call, row, isnull);
+		result = score_new_row(trigdata, site, row, isnull);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
@@ -284,11 +311,30 @@ score_or_null(FunctionCallInfo fcinfo, TriggerData *trigdata,
 	return result;
 }
 
+static TriggerSite *
+get_site(FmgrInfo *flinfo, TriggerData *trigdata)
+{
+	TriggerSite *site = flinfo->fn_extra;
+	MemoryContext old;
+
+	if (site && site->trigger == trigdata->tg_trigger->tgoid)
+		return site;
+	check_event(trigdata);
+	old = MemoryContextSwitchTo(flinfo->fn_mcxt);
+	site = palloc0(sizeof(TriggerSite));
+	read_arguments(trigdata, &site->call);
+	MemoryContextSwitchTo(old);
+	site->trigger = trigdata->tg_trigger->tgoid;
+	site->scoring.fn_mcxt = flinfo->fn_mcxt;
+	flinfo->fn_extra = site;
+	return site;
+}
+
 Datum
 mlops_score_trigger(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	TriggerCall call;
+	TriggerSite *site;
 	HeapTuple	row;
 	Datum		value;
 	bool		isnull;
@@ -297,15 +343,14 @@ mlops_score_trigger(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("mlops.score_trigger() can only be called as a trigger")));
-	check_event(trigdata);
-	read_arguments(trigdata, &call);
+	site = get_site(fcinfo->flinfo, trigdata);
 	row = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
 		trigdata->tg_newtuple : trigdata->tg_trigtuple;
-	value = call.null_on_error ?
-		score_or_null(fcinfo, trigdata, &call, row, &isnull) :
-		score_new_row(fcinfo, trigdata, &call, row, &isnull);
-	if (isnull && call.column_type != call.type)
-		domain_check((Datum) 0, true, call.column_type, NULL, NULL);
+	value = site->call.null_on_error ?
+		score_or_null(trigdata, site, row, &isnull) :
+		score_new_row(trigdata, site, row, &isnull);
+	if (isnull && site->call.column_type != site->call.type)
+		domain_check((Datum) 0, true, site->call.column_type, NULL, NULL);
 	return PointerGetDatum(heap_modify_tuple_by_cols(row, RelationGetDescr(trigdata->tg_relation),
-													 1, &call.attnum, &value, &isnull));
+													 1, &site->call.attnum, &value, &isnull));
 }

@@ -107,6 +107,11 @@ drop_pin(CachePin *pin)
 	pfree(pin);
 	if (dlist_is_empty(&e->pins))
 	{
+		/* it may have grown by what waits with it */
+		Size		bytes = MemoryContextMemAllocated(e->model->context, true);
+
+		stats.bytes += bytes - e->bytes;
+		e->bytes = bytes;
 		stats.pinned--;
 		dlist_push_head(&unpinned, &e->lru);
 	}
@@ -194,6 +199,7 @@ mlops_model_cache_get(Datum datum, MemoryContext owner)
 	uint8		hash[MLOPS_HASH_LEN];
 	CacheEntry *e;
 	MlModel    *model;
+	struct MlScorer **idle;
 
 	init_cache();
 	mlops_model_peek(datum, hash);
@@ -205,8 +211,10 @@ mlops_model_cache_get(Datum datum, MemoryContext owner)
 		/* nothing of the cache is touched before all that can fail is done */
 		model = mlops_model_unpack((struct varlena *) DatumGetPointer(datum),
 								   CurrentMemoryContext);
+		idle = MemoryContextAllocZero(model->context, sizeof(*idle));
 		e = hash_search(cache_table, hash, HASH_ENTER, NULL);
 		e->model = model;
+		model->idle = idle;
 		e->bytes = MemoryContextMemAllocated(model->context, true);
 		dlist_init(&e->pins);
 		dlist_push_head(&unpinned, &e->lru);

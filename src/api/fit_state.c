@@ -126,6 +126,7 @@ mlops_fit_state_check(const FitState *s)
 	CHECK(s->width >= 1 && s->width <= FIT_STATE_MAX_WIDTH);
 	CHECK(s->options_len <= size && s->payload_len <= size);
 	CHECK(size == FIT_PAYLOAD_OFFSET(s) + s->payload_len);
+	CHECK(pg_verifymbstr(FIT_OPTIONS(s), s->options_len, true));
 	if (algo->one_pass)
 		CHECK(s->target == FIT_TARGET_NUMBER &&
 			  algo->partial_check(FIT_PAYLOAD(s), s->payload_len, s->width + 1) == NULL);

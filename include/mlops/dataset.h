@@ -195,7 +195,6 @@ struct MlDataset
  * one-class target, all-NULL column, more than mlops.training_memory.
  */
 extern MlDataset *mlops_dataset_read(MlSource *source, const MlWish *wish);
-extern void mlops_dataset_free(MlDataset *data);
 
 /* fetch.c */
 

@@ -91,6 +91,7 @@ mlops_dataset_read(MlSource *source, const MlWish *wish)
 	plan = mlops_plan_make(source, wish);
 	read = mlops_reader_run(plan, wish, context);
 	store = read->store;
+	mlops_progress_phase(ML_PHASE_PREPARING);
 	require_rows(plan, read);
 
 	mlops_learn_classes(plan, read, wish, sig);
@@ -112,10 +113,4 @@ mlops_dataset_read(MlSource *source, const MlWish *wish)
 	data->rls_applied = read->rls_applied;
 	MemoryContextSwitchTo(old);
 	return data;
-}
-
-void
-mlops_dataset_free(MlDataset *data)
-{
-	MemoryContextDelete(data->context);
 }

@@ -33,6 +33,16 @@ SELECT pg_temp.combined(bytes::text::mlops_private.fit_state ORDER BY fit_interc
   FROM state WHERE fit_intercept IS NOT TRUE;
 SELECT pg_temp.combined(bytes::text::mlops_private.fit_state) IS NOT NULL AS valid FROM state WHERE fit_intercept;
 
+-- options and labels are text of the database's encoding
+SELECT overlay(bytes PLACING '\xff' FROM position('fit_intercept'::bytea IN bytes) FOR 1)::text::mlops_private.fit_state
+  FROM state WHERE fit_intercept;
+CREATE AGGREGATE pg_temp.raw_state(text, text, double precision[]) (
+    SFUNC = mlops_private.fit_step,
+    STYPE = mlops_private.fit_state);
+SELECT overlay(s PLACING '\xff' FROM position('\x7165'::bytea IN s))::text::mlops_private.fit_state
+  FROM (SELECT pg_temp.raw_state('logistic_regression', CASE WHEN i > 5 THEN 'qe' ELSE 'x' END, ARRAY[i])::text::bytea AS s
+          FROM generate_series(1, 10) i) r;
+
 -- a number as a class is written in full whatever the session says, and -0 is 0
 SET extra_float_digits = -14;
 SELECT mlops.describe(mlops.fit('logistic_regression', y, ARRAY[x], '{"l2": 1}')) -> 'classes' AS classes

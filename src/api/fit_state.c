@@ -19,6 +19,7 @@
 
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -57,6 +58,13 @@ label_exists(const char *at, const char *end, const char *text, uint32 len)
 }
 
 /* Whole, distinct, and text in the server's encoding: what a model's classes must be. */
+/* In the database's encoding, as every text in a server is. */
+static void
+check_text(const char *text, Size len)
+{
+	CHECK(pg_verify_mbstr(GetDatabaseEncoding(), text, (int) len, true));
+}
+
 static void
 check_labels(const FitState *s)
 {
@@ -126,6 +134,7 @@ mlops_fit_state_check(const FitState *s)
 	CHECK(s->width >= 1 && s->width <= FIT_STATE_MAX_WIDTH);
 	CHECK(s->options_len <= size && s->payload_len <= size);
 	CHECK(size == FIT_PAYLOAD_OFFSET(s) + s->payload_len);
+	check_text(FIT_OPTIONS(s), s->options_len);
 	CHECK(pg_verifymbstr(FIT_OPTIONS(s), s->options_len, true));
 	if (algo->one_pass)
 		CHECK(s->target == FIT_TARGET_NUMBER &&

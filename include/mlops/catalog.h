@@ -21,6 +21,7 @@
 
 #include "mlops/compat.h"
 #include "mlops/dataset.h"
+#include "mlops/model.h"
 #include "mlops/mlops.h"
 
 #define MLOPS_CHAMPION "champion"	/* the alias that a bare model name means */
@@ -43,6 +44,7 @@ typedef struct MlResolved
 	int			version;
 	Oid			owner;			/* current role that owns the model; InvalidOid: gone */
 	Datum		artifact;		/* type mlops.model, still toasted; palloc'd */
+	uint8		hash[MLOPS_HASH_LEN];	/* of its content */
 } MlResolved;
 
 /* registry_read.c */

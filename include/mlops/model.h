@@ -63,6 +63,10 @@ extern MlSignature *mlops_signature_recv(StringInfo buf);	/* hostile input */
  * the last one before the next get, so that the bound can hold.
  */
 extern const MlModel *mlops_model_cache_get(Datum datum, MemoryContext owner);
+
+/* The same where the content hash of datum is known already. */
+extern const MlModel *mlops_model_cache_get_hashed(Datum datum, const uint8 *hash,
+												   MemoryContext owner);
 extern void mlops_model_cache_release(const MlModel *model, MemoryContext owner);
 
 /* What the cache of this backend holds and has done. */

@@ -210,7 +210,7 @@ drop_oldest(EntryList *list)
  * pin behind, which goes with the call site's context.
  */
 static Entry *
-add_entry(EntryList *list, Datum artifact)
+add_entry(EntryList *list, Datum artifact, const uint8 *hash)
 {
 	const MlModel *model;
 	Entry	   *e;
@@ -219,7 +219,7 @@ add_entry(EntryList *list, Datum artifact)
 		drop_oldest(list);
 	e = MemoryContextAllocZero(list->context, sizeof(Entry));
 	e->mark = mlops_snapshot_mark(list->context);
-	model = mlops_model_cache_get(artifact, list->context);
+	model = mlops_model_cache_get_hashed(artifact, hash, list->context);
 	if (!list->has_callback)
 	{
 		list->callback.func = return_scorers;
@@ -269,7 +269,7 @@ mlops_scorer_by_name(FmgrInfo *flinfo, text *ref, Oid role)
 	copy[len] = '\0';
 	mlops_model_ref_parse(copy, &parsed);
 	mlops_registry_resolve(&parsed, role, &resolved);
-	e = add_entry(list, resolved.artifact);
+	e = add_entry(list, resolved.artifact, resolved.hash);
 	e->ref = copy;
 	e->ref_len = len;
 	e->role = role;
@@ -316,7 +316,9 @@ mlops_scorer_by_value(FmgrInfo *flinfo, Datum model)
 	}
 	if (e)
 		drop_entry(list, prev, e);
-	e = add_entry(list, model);
+	if (OidIsValid(valueid))
+		mlops_model_peek(model, hash);
+	e = add_entry(list, model, hash);
 	e->toast_relid = relid;
 	e->toast_valueid = valueid;
 	return e->scorer;

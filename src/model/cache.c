@@ -194,15 +194,13 @@ pin_entry(CacheEntry *e, MemoryContext context)
 }
 
 const MlModel *
-mlops_model_cache_get(Datum datum, MemoryContext owner)
+mlops_model_cache_get_hashed(Datum datum, const uint8 *hash, MemoryContext owner)
 {
-	uint8		hash[MLOPS_HASH_LEN];
 	CacheEntry *e;
 	MlModel    *model;
 	struct MlScorer **idle;
 
 	init_cache();
-	mlops_model_peek(datum, hash);
 	e = hash_search(cache_table, hash, HASH_FIND, NULL);
 	if (e != NULL)
 		stats.hits++;
@@ -226,6 +224,15 @@ mlops_model_cache_get(Datum datum, MemoryContext owner)
 	pin_entry(e, owner);
 	evict_entries();
 	return e->model;
+}
+
+const MlModel *
+mlops_model_cache_get(Datum datum, MemoryContext owner)
+{
+	uint8		hash[MLOPS_HASH_LEN];
+
+	mlops_model_peek(datum, hash);
+	return mlops_model_cache_get_hashed(datum, hash, owner);
 }
 
 void

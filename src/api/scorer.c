@@ -264,11 +264,11 @@ mlops_scorer_by_name(FmgrInfo *flinfo, text *ref, Oid role)
 	if (e)
 		drop_entry(list, prev, e);
 
+	/* what can fail first: nothing must stay behind in the call site's context */
+	mlops_model_ref_parse(text_to_cstring(ref), &parsed);
+	mlops_registry_resolve(&parsed, role, &resolved);
 	copy = MemoryContextAlloc(list->context, len + 1);
 	memcpy(copy, name, len);
-	copy[len] = '\0';
-	mlops_model_ref_parse(copy, &parsed);
-	mlops_registry_resolve(&parsed, role, &resolved);
 	e = add_entry(list, resolved.artifact, resolved.hash);
 	e->ref = copy;
 	e->ref_len = len;

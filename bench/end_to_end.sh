@@ -5,8 +5,9 @@
 # end, seconds of training alone, peak memory in MB, quality on the holdout.
 #
 # Memory is the backend's own: anonymous pages (RssAnon), sampled every 10 ms,
-# highest of all samples and of all processes of the group.  Shared buffers
-# are left out, because they belong to the server and are there anyway.
+# the highest sample.  Shared buffers are left out, because they belong to the
+# server and are there anyway; so are parallel workers of the predicting query,
+# which only hold a row each.
 ours()
 {
 	local model=$1 table=$2 target=$3 algorithm=$4 options=$5

@@ -47,6 +47,7 @@ struct MlTrain
 	const double *class_weight; /* nclasses factors, or NULL */
 	void	   *state;			/* the algorithm's own, from begin */
 	int			npass;			/* passes finished so far */
+	int			max_passes;		/* set by begin; 0: not known */
 	List	   *notices;		/* char *: raised as NOTICE after training */
 };
 

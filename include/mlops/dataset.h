@@ -72,6 +72,9 @@ typedef struct MlString
 	const char *data;
 } MlString;
 
+/* convert.c: bytewise order, as memcmp; the shorter first */
+extern int	mlops_string_compare(const MlString *a, const MlString *b);
+
 struct MlFeature
 {
 	char	   *name;			/* the column */
@@ -124,7 +127,6 @@ struct MlSource
 	TupleDesc	desc;			/* its output columns */
 	Oid			relid;			/* the relation, or InvalidOid for a query */
 	bool	   *is_key;			/* per column: member of the relation's primary key */
-	bool	   *is_generated;	/* per column: stored generated */
 	void	   *query;			/* private to source.c and fetch.c */
 };
 extern MlSource *mlops_source_open(const char *text);
@@ -181,7 +183,6 @@ struct MlDataset
 	int			nblocks;
 	MlBlock    *blocks;			/* all full but the last */
 	uint8	  **part;			/* per block and row: 0 training, 1 holdout */
-	uint64	  **hash;			/* per block and row: of the whole source row, order-free identity */
 	bool		is_weighted;
 	bool		rls_applied;	/* a policy filtered what was read */
 };
@@ -195,6 +196,12 @@ struct MlDataset
  * one-class target, all-NULL column, more than mlops.training_memory.
  */
 extern MlDataset *mlops_dataset_read(MlSource *source, const MlWish *wish);
+
+/* block.c */
+
+/* Rows of src whose part is want, copied together into dst, which has room. */
+extern void mlops_block_gather(const MlBlock *src, const uint8 *part, uint8 want,
+							   MlBlock *dst);
 
 /* fetch.c */
 

@@ -57,7 +57,6 @@ extern int64 mlops_param_integer(const MlParams *params, const char *name);
 extern bool mlops_param_boolean(const MlParams *params, const char *name);
 extern int	mlops_param_choice(const MlParams *params, const char *name);
 extern JsonbValue *mlops_param_json(const MlParams *params, const char *name);	/* NULL: not given */
-extern bool mlops_param_given(const MlParams *params, const char *name);
 
 /* All values in effect, defaults included, as one jsonb object (for the registry). */
 extern Jsonb *mlops_params_effective(const MlParams *params);

@@ -133,6 +133,7 @@ linear_begin(MlTrain *tr)
 				 errmsg("linear_regression cannot have %d terms", tr->nterms),
 				 errhint("Use fewer features, or a lower option \"max_categories\".")));
 	tr->state = st;
+	tr->max_passes = 1;
 }
 
 /* Rows to buffer: few at first where the number of groups is unknown (fit). */
@@ -374,10 +375,14 @@ linear_body_send(const MlSignature *sig, const void *body, StringInfo buf)
 static void *
 linear_body_recv(const MlSignature *sig, StringInfo buf, uint16 body_version)
 {
-	LinearBody *b = make_body(sig);
+	uint64		nterms = mlops_get_uint(buf, 4);
+	LinearBody *b;
 
-	ML_CHECK_BYTES(mlops_get_uint(buf, 4) == (uint64) b->nterms,
+	/* before anything is allocated for them */
+	ML_CHECK_BYTES(nterms <= mlops_bytes_left(buf) / (2 * sizeof(double)),
 				   "number of coefficients");
+	b = make_body(sig);
+	ML_CHECK_BYTES(nterms == (uint64) b->nterms, "number of coefficients");
 	b->intercept = mlops_get_uint(buf, 1) != 0;
 	for (int i = 0; i < N_FACTS; i++)
 		b->facts[i] = mlops_get_double(buf);

@@ -32,6 +32,7 @@
 #define ALIAS_TOLERANCE		1e-12
 #define DAMPING_FIRST		1e-12
 #define DAMPING_LAST		1e-2
+#define SOLVE_ROWS			128		/* rows of the inverse between two looks at interrupts */
 
 /* The penalty; its gradient is added to "gradient" unless that is NULL. */
 double
@@ -260,8 +261,12 @@ mlops_logistic_infer(const LogisticState *st, LogisticBody *body)
 
 	for (int i = 0; i < f->n; i++)
 		inverse[(Size) i * f->n + i] = 1.0;
-	if (f->n > 0)
-		mlops_blas_trsm(f->n, f->n, f->r, f->n, inverse, f->n);
+	for (int i = 0; i < f->n; i += SOLVE_ROWS)
+	{
+		CHECK_FOR_INTERRUPTS();
+		mlops_blas_trsm(Min(SOLVE_ROWS, f->n - i), f->n, f->r, f->n,
+						inverse + (Size) i * f->n, f->n);
+	}
 	for (int first = 0; first < f->n;)
 	{
 		int			set = f->index[first] / p;

@@ -57,7 +57,7 @@
 
 #define AUTO_NEWTON_MAX		500 /* coefficients up to which "auto" is Newton */
 #define AUTO_NEWTON_SETS	10	/* and sets: a Hessian costs sets^2 gradients */
-#define HESSIAN_MAX			2000	/* coefficients up to which there is a Hessian at all */
+#define HESSIAN_MAX			1600	/* coefficients up to which there is a Hessian: factored within a cancel's 100 ms */
 #define LBFGS_MEMORY		10
 #define MAX_HALVINGS		30
 
@@ -187,6 +187,7 @@ logistic_begin(MlTrain *tr)
 	st->step = palloc_extended(sizeof(double) * d, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	st->f_best = INFINITY;
 	st->limit = st->max_iterations;
+	tr->max_passes = st->max_iterations;
 	tr->state = st;
 }
 

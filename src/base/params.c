@@ -22,7 +22,6 @@
 typedef struct ParamValue
 {
 	const MlParamDef *def;
-	bool		given;
 	double		number;			/* all types but JSON */
 	JsonbValue *json;			/* JSON, when given */
 } ParamValue;
@@ -52,7 +51,6 @@ add_defaults(MlParams *params, const MlParamDef *defs)
 		ParamValue *v = &params->values[params->n++];
 
 		v->def = defs;
-		v->given = false;
 		v->number = defs->def;
 		v->json = NULL;
 	}
@@ -150,7 +148,6 @@ read_value(ParamValue *out, const JsonbValue *v)
 {
 	const MlParamDef *def = out->def;
 
-	out->given = true;
 	switch (def->type)
 	{
 		case ML_PARAM_NUMBER:
@@ -278,12 +275,6 @@ JsonbValue *
 mlops_param_json(const MlParams *params, const char *name)
 {
 	return get_value(params, name)->json;
-}
-
-bool
-mlops_param_given(const MlParams *params, const char *name)
-{
-	return get_value(params, name)->given;
 }
 
 /* Append one value in effect to an open jsonb object. */

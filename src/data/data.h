@@ -104,7 +104,6 @@ extern int	mlops_convert_integer_label(const MlConverter *conv, Datum value, cha
 extern void mlops_require_number(const MlConverter *conv, const char *what);	/* 42804 */
 pg_noreturn extern void mlops_refuse_weight(const char *column);
 pg_noreturn extern void mlops_refuse_infinity(const char *column);
-extern int	mlops_string_compare(const MlString *a, const MlString *b);
 extern MlString mlops_string_copy(const char *data, int len);
 
 /* dictionary.c: distinct byte strings to codes in order of arrival */

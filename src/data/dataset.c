@@ -108,7 +108,6 @@ mlops_dataset_read(MlSource *source, const MlWish *wish)
 	data->nblocks = store->nblocks;
 	data->blocks = store->blocks;
 	data->part = store->part;
-	data->hash = store->hash;
 	data->is_weighted = plan->has_weight;
 	data->rls_applied = read->rls_applied;
 	MemoryContextSwitchTo(old);

@@ -35,6 +35,7 @@
 
 #define MAX_SLOTS 65535
 #define MAX_CLASSES 1000
+#define LONG_TEXT 2000			/* bytes beyond which a text is hashed by its length alone */
 #define EXPONENT_BITS UINT64CONST(0x7FF0000000000000)
 #define NEGATIVE_ZERO UINT64CONST(0x8000000000000000)
 #define MISSING_WORD UINT64CONST(0x7FF8000000000000)
@@ -223,7 +224,7 @@ read_other(const ReadColumn *column, Datum value, double *x, bool *keep)
 {
 	MlString	s;
 	uint64		hash;
-	bool		external;
+	bool		is_long;
 
 	switch (column->kind)
 	{
@@ -231,15 +232,16 @@ read_other(const ReadColumn *column, Datum value, double *x, bool *keep)
 		case CONVERT_BPCHAR:
 		case CONVERT_NAME:
 		case CONVERT_ENUM:
-			external = (column->kind == CONVERT_TEXT || column->kind == CONVERT_BPCHAR) &&
-				VARATT_IS_EXTERNAL(DatumGetPointer(value));
-			if (external && column->feature == NULL)
+			/* not by where the value is stored, which a restore may change */
+			is_long = (column->kind == CONVERT_TEXT || column->kind == CONVERT_BPCHAR) &&
+				toast_raw_datum_size(value) > LONG_TEXT;
+			if (is_long && column->feature == NULL)
 				return toast_raw_datum_size(value);
 			s = mlops_convert_text(column->conv, value);
 			hash = mlops_dictionary_hash(s);
 			if (column->feature != NULL)
 				x[column->slot] = mlops_dictionary_code(column->feature->dict, s, hash);
-			return external ? toast_raw_datum_size(value) : hash;
+			return is_long ? toast_raw_datum_size(value) : hash;
 		case CONVERT_ARRAY:
 			{
 				ArrayType  *array = DatumGetArrayTypeP(value);

@@ -212,7 +212,6 @@ trace_columns(MlSource *source, Query *query)
 	int			i = 0;
 
 	source->is_key = palloc0(sizeof(bool) * Max(source->desc->natts, 1));
-	source->is_generated = palloc0(sizeof(bool) * Max(source->desc->natts, 1));
 	if (query->setOperations != NULL)
 		return;
 	foreach(lc, query->targetList)
@@ -230,8 +229,6 @@ trace_columns(MlSource *source, Query *query)
 
 			key = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY);
 			source->is_key[i] = bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, key);
-			source->is_generated[i] =
-				TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attgenerated != '\0';
 			bms_free(key);
 			relation_close(rel, NoLock);
 		}

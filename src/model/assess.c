@@ -18,26 +18,6 @@
 #include "mlops/metrics.h"
 #include "mlops/model.h"
 
-/* Rows of one part, copied together. */
-static void
-gather_rows(const MlBlock *src, const uint8 *part, int want, MlBlock *dst)
-{
-	int			n = 0;
-
-	for (int i = 0; i < src->nrows; i++)
-	{
-		if (part[i] != want)
-			continue;
-		memcpy(dst->x + (Size) n * src->width, src->x + (Size) i * src->width,
-			   sizeof(double) * src->width);
-		dst->y[n] = src->y[i];
-		if (dst->w)
-			dst->w[n] = src->w[i];
-		n++;
-	}
-	dst->nrows = n;
-}
-
 static Jsonb *
 metrics_to_jsonb(MlMetrics *metrics, int part, int64 nrows)
 {
@@ -75,7 +55,7 @@ mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part)
 	for (int b = 0; b < data->nblocks; b++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		gather_rows(&data->blocks[b], data->part[b], part, &rows);
+		mlops_block_gather(&data->blocks[b], data->part[b], part, &rows);
 		if (rows.nrows == 0)
 			continue;
 		model->algo->predict(sig, model->body, &rows, out);

@@ -141,23 +141,12 @@ recv_name(StringInfo buf, bool can_be_empty)
 }
 
 static int
-compare_strings(const MlString *a, const MlString *b)
-{
-	int			n = Min(a->len, b->len);
-	int			c = n > 0 ? memcmp(a->data, b->data, n) : 0;
-
-	if (c != 0)
-		return c;
-	return (a->len > b->len) - (a->len < b->len);
-}
-
-static int
 compare_indirect(const void *a, const void *b, void *arg)
 {
 	const MlString *strings = arg;
 
 	CHECK_FOR_INTERRUPTS();
-	return compare_strings(&strings[*(const int *) a],
+	return mlops_string_compare(&strings[*(const int *) a],
 						   &strings[*(const int *) b]);
 }
 
@@ -172,7 +161,7 @@ sort_order(const MlString *strings, int n, const char *what)
 	int			i;
 
 	for (i = 1; i < n; i++)
-		if (compare_strings(&strings[i - 1], &strings[i]) >= 0)
+		if (mlops_string_compare(&strings[i - 1], &strings[i]) >= 0)
 			break;
 	if (i >= n)
 		return NULL;
@@ -182,7 +171,7 @@ sort_order(const MlString *strings, int n, const char *what)
 		order[i] = i;
 	qsort_arg(order, n, sizeof(int), compare_indirect, (void *) strings);
 	for (i = 1; i < n; i++)
-		ML_CHECK_BYTES(compare_strings(&strings[order[i - 1]],
+		ML_CHECK_BYTES(mlops_string_compare(&strings[order[i - 1]],
 									   &strings[order[i]]) != 0, what);
 	return order;
 }

@@ -215,7 +215,10 @@ run_pass(const MlAlgo *algo, MlTrain *tr, const MlDataset *data,
 	for (int b = 0; b < data->nblocks; b++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		mlops_design_expand(design, &data->blocks[b], data->part[b], 0, scratch);
+		if (algo->wants_design)
+			mlops_design_expand(design, &data->blocks[b], data->part[b], 0, scratch);
+		else
+			mlops_block_gather(&data->blocks[b], data->part[b], 0, scratch);
 		if (scratch->nrows > 0)
 			algo->accumulate(partial, scratch);
 	}
@@ -263,7 +266,7 @@ mlops_train_run(const MlAlgo *algo, MlDataset *data, MlParams *params)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	MlModel    *model = palloc0(sizeof(MlModel));
 	MlDesign   *design = mlops_design_make(data->sig);
-	int			nterms = mlops_design_nterms(design);
+	int			nterms = algo->wants_design ? mlops_design_nterms(design) : data->sig->width;
 	MlBlock		scratch;
 	MlTrain		tr;
 	MlStatus	status;
@@ -291,7 +294,7 @@ mlops_train_run(const MlAlgo *algo, MlDataset *data, MlParams *params)
 	do
 	{
 		status = run_pass(algo, &tr, data, design, &scratch);
-		mlops_progress_pass(++tr.npass, 0);
+		mlops_progress_pass(++tr.npass, tr.max_passes);
 	} while (status == ML_CONTINUE);
 	mlops_train_check_status(algo, status);
 

@@ -31,6 +31,14 @@
 /* 18 made one range table entry out of GROUP BY */
 #define MLOPS_HAS_RTE_GROUP (PG_VERSION_NUM >= 180000)
 
+/* 18 has virtual generated columns, which a BEFORE trigger does not see either */
+#if PG_VERSION_NUM >= 180000
+#define mlops_has_generated(constr) \
+	((constr)->has_generated_stored || (constr)->has_generated_virtual)
+#else
+#define mlops_has_generated(constr) ((constr)->has_generated_stored)
+#endif
+
 /* 18 dropped ExecutorRun's execute_once */
 #if PG_VERSION_NUM >= 180000
 #define mlops_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0)

@@ -37,6 +37,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "mlops/compat.h"
 #include "mlops/error.h"
 #include "mlops/jsonb_out.h"
 #include "scorer.h"
@@ -77,6 +78,28 @@ check_event(TriggerData *trigdata)
 }
 
 static void
+check_type(Oid type)
+{
+	switch (type)
+	{
+		case FLOAT8OID:
+		case FLOAT4OID:
+		case NUMERICOID:
+		case JSONBOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case BOOLOID:
+			return;
+	}
+	if (!type_is_enum(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("a column of type %s cannot hold a score", format_type_be(type)),
+				 errhint("Use double precision, real, numeric, text, an enum, boolean or jsonb.")));
+}
+
+static void
 read_arguments(TriggerData *trigdata, TriggerCall *call)
 {
 	Trigger    *trigger = trigdata->tg_trigger;
@@ -114,6 +137,7 @@ read_arguments(TriggerData *trigdata, TriggerCall *call)
 	call->column_type = attr->atttypid;
 	call->typmod = attr->atttypmod;
 	call->type = getBaseTypeAndTypmod(attr->atttypid, &call->typmod);
+	check_type(call->type);
 	call->model = cstring_to_text(trigger->tgargs[0]);
 }
 
@@ -148,7 +172,7 @@ check_signature(TriggerData *trigdata, TriggerSite *site, const MlModel *model)
 {
 	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
 	const MlSignature *sig = model->sig;
-	bool		generated = desc->constr && desc->constr->has_generated_stored;
+	bool		generated = desc->constr && mlops_has_generated(desc->constr);
 
 	if (site->is_checked && memcmp(site->hash, model->hash, MLOPS_HASH_LEN) == 0)
 		return;
@@ -237,19 +261,9 @@ make_result(const TriggerCall *call, const MlScorer *s, const double *out)
 			return number_datum(call, mlops_scorer_value(s, out));
 		case JSONBOID:
 			return jsonb_datum(s, out);
-		case TEXTOID:
-		case VARCHAROID:
-		case BPCHAROID:
-		case BOOLOID:
-			return label_datum(call, mlops_scorer_label(s, out));
 		default:
-			if (type_is_enum(call->type))
-				return label_datum(call, mlops_scorer_label(s, out));
+			return label_datum(call, mlops_scorer_label(s, out));
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("a column of type %s cannot hold a score", format_type_be(call->type)),
-			 errhint("Use double precision, real, numeric, text, an enum, boolean or jsonb.")));
 }
 
 static Datum

@@ -272,3 +272,14 @@ SELECT mlops.train('lr_bad', 'credit_complete', 'status', 'logistic_regression',
 SELECT count(mlops.drop_model(model)) AS dropped FROM mlops.models WHERE model LIKE 'lr\_%';
 DROP FUNCTION fact;
 DROP VIEW credit_complete, penguins_complete;
+
+-- rows of many classes fitted exactly, by L-BFGS: weights vanish there, but no term depends on another
+SET client_min_messages = warning;
+SELECT n, (t.metrics ->> 'log_loss')::float8 < 1e-8 AS fitted
+  FROM (VALUES (10), (15), (60)) AS v (n),
+       LATERAL mlops.train('exact_' || n, format($$SELECT i::float8 AS x, 'c' || i AS y FROM generate_series(1, %s) AS i$$, n), 'y',
+                           options => '{"solver": "lbfgs"}', validation => '{"method": "none"}') AS t;
+SELECT n, (SELECT count(*) FROM mlops.coefficients('exact_' || n) WHERE estimate IS NULL) AS aliased
+  FROM (VALUES (10), (15), (60)) AS v (n);
+SELECT count(mlops.drop_model('exact_' || n)) FROM (VALUES (10), (15), (60)) AS v (n);
+RESET client_min_messages;

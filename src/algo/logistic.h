@@ -162,6 +162,7 @@ typedef struct LogisticState
 	int			iterations;
 	bool		converged;
 	bool		separation;
+	bool		restarted;		/* Newton's method has begun again at zero */
 	bool		warm;			/* gamma came from a sample and is not yet confirmed */
 } LogisticState;
 

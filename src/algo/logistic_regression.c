@@ -227,23 +227,45 @@ move_from_best(LogisticState *st, double share)
 		st->gamma[i] = st->best[i] + share * st->step[i];
 }
 
-/* Drop newly aliased columns; true if that moves gamma, so that the pass has to be repeated. */
+/* Begin Newton's method at zero, once; false: it did already. */
 static bool
-drop_aliased(LogisticState *st, const LogisticArrays *a)
+restart(LogisticState *st)
 {
 	bool		moved = false;
 
-	st->alias_known = true;
-	if (st->l2 > 0 || mlops_logistic_find_aliased(st, a) == 0)
-		return false;
 	for (int i = 0; i < st->d; i++)
 	{
-		if (st->active[i % st->shape.p] || st->gamma[i] == 0)
-			continue;
+		moved |= st->gamma[i] != 0;
 		st->gamma[i] = 0;
-		moved = true;
 	}
-	return moved;
+	if (!moved || st->restarted)
+		return false;
+	for (int j = 0; j < st->shape.p; j++)
+		st->active[j] = j > 0 || st->shape.intercept;
+	st->restarted = true;
+	st->alias_known = false;
+	st->f_best = INFINITY;
+	st->halvings = 0;
+	st->limit = st->iterations + st->max_iterations;
+	return true;
+}
+
+/*
+ * Drop aliased columns; true if that moves gamma, so that the pass has to be
+ * repeated.
+ *
+ * Where rows are fitted their weights vanish, and columns of a separated class
+ * only seem to depend on one another.  What is found away from zero, after a
+ * sample or L-BFGS, is therefore looked at again at zero, and Newton's method
+ * starts there.
+ */
+static bool
+drop_aliased(LogisticState *st, const LogisticArrays *a)
+{
+	if (st->l2 <= 0 && mlops_logistic_find_aliased(st, a) > 0 && restart(st))
+		return true;
+	st->alias_known = true;
+	return false;
 }
 
 /*
@@ -306,6 +328,7 @@ static MlStatus
 newton_end_pass(LogisticState *st, LogisticPartial *part,
 				const LogisticArrays *a)
 {
+	double		decrement = NAN;
 	double		f = part->loss +
 		mlops_logistic_penalty(st, st->gamma, a->gradient);
 
@@ -338,9 +361,11 @@ newton_end_pass(LogisticState *st, LogisticPartial *part,
 	st->f_best = f;
 	st->loss_best = part->loss;
 	st->halvings = 0;
-	if (!mlops_logistic_factor(st, a))
-		return ML_NOT_FINITE;
-	return newton_advance(st, mlops_logistic_step(st, a->gradient));
+	if (mlops_logistic_factor(st, a))
+		decrement = mlops_logistic_step(st, a->gradient);
+	if (!isfinite(decrement) && restart(st))
+		return ML_CONTINUE;
+	return newton_advance(st, decrement);
 }
 
 /* The end of a pass with gradient only: L-BFGS on the mean loss. */

@@ -90,7 +90,7 @@ SELECT pg_temp.near(score, 70) AS child FROM child;
 DROP TABLE child;
 
 -- refused: what cannot be, says so on the first row
-CREATE TABLE bad (x int, y float8, t text, i int, u uuid, a float8[], tw float8 GENERATED ALWAYS AS (x * 2) STORED, dt date);
+CREATE TABLE bad (x float8, y float8, t text, i int, u uuid, a float8[], tw float8 GENERATED ALWAYS AS (x * 2) STORED, dt date);
 CREATE FUNCTION pg_temp.refused(args text, event text DEFAULT 'BEFORE INSERT', level text DEFAULT 'ROW') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE what text;
 BEGIN
@@ -119,6 +119,8 @@ SELECT pg_temp.refused($$'nothing', 'y'$$);
 SELECT pg_temp.refused($$'line:9', 'y'$$);
 SELECT pg_temp.refused($$'Line', 'y'$$);
 SELECT pg_temp.refused($$'line', 'x'$$);
+-- not a failure of scoring, so on_error does not hide it
+SELECT pg_temp.refused($$'line', 'i', 'on_error=null'$$);
 SELECT pg_temp.refused($$'line', 'i'$$);
 SELECT pg_temp.refused($$'line', 'u'$$);
 SELECT pg_temp.refused($$'line', 'a'$$);

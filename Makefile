@@ -20,7 +20,7 @@ PROVE_TESTS = $(sort $(wildcard src/test/tap/*.pl))
 
 # -ffp-contract=off: the same sums on every machine of one architecture
 PG_CPPFLAGS = -Iinclude -DMLOPS_VERSION='"$(EXTVERSION)"'
-PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -ffp-contract=off
+PG_CFLAGS   = -O3 -Wall -Wextra -Wno-unused-parameter -ffp-contract=off
 SHLIB_LINK  = -llz4 -ldl -lm
 
 EXTRA_CLEAN = src/test/unit/unit_test src/test/fuzz/build

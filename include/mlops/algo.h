@@ -48,6 +48,7 @@ struct MlTrain
 	void	   *state;			/* the algorithm's own, from begin */
 	int			npass;			/* passes finished so far */
 	int			max_passes;		/* set by begin; 0: not known */
+	int64		row_stride;		/* set by begin and end_pass: the coming pass wants every so manieth row; 1 from the start */
 	List	   *notices;		/* char *: raised as NOTICE after training */
 };
 
@@ -137,7 +138,7 @@ extern char *mlops_design_term_name(const MlDesign *design, int term);	/* "(inte
 /* A notice that names the aliased terms, or NULL where there are none. */
 extern char *mlops_design_aliased_notice(const MlDesign *design, const bool *aliased);
 
-/* rows of src with part[i] == want (part NULL: all) to terms in dst, which has room; y and w follow */
+/* training rows of src with part[i] == want (part NULL: all) to terms in dst, which has room; y and w follow */
 extern void mlops_design_expand(const MlDesign *design, const MlBlock *src,
 								const uint8 *part, uint8 want, MlBlock *dst);
 

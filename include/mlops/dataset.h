@@ -86,7 +86,7 @@ struct MlFeature
 	int			ncategories;	/* dictionary size (TEXT only) */
 	MlString   *categories;		/* by code, distinct; sorted bytewise where trained */
 	int		   *lookup;			/* codes in bytewise order; NULL: categories are in it */
-	bool		has_missing;	/* training rows had the code "missing" */
+	bool		has_missing;	/* training rows had the code "missing", or a number missing */
 	bool		has_other;		/* training rows had the code "other" */
 };
 

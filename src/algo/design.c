@@ -47,6 +47,7 @@ struct MlDesign
 	int			nterms;
 	int			nslots;
 	bool		only_numbers;	/* term = slot + 1 throughout */
+	bool		is_complete;	/* no training row misses a number */
 	SlotPlan	slots[FLEXIBLE_ARRAY_MEMBER];
 };
 
@@ -72,10 +73,12 @@ mlops_design_make(const MlSignature *sig)
 
 	design->nslots = sig->width;
 	design->only_numbers = true;
+	design->is_complete = true;
 	for (int f = 0; f < sig->nfeatures; f++)
 	{
 		const MlFeature *feature = &sig->features[f];
 
+		design->is_complete &= !feature->has_missing;
 		for (int i = 0; i < feature->width; i++)
 		{
 			SlotPlan   *slot = &design->slots[feature->slot + i];
@@ -186,6 +189,11 @@ static void
 expand_row(const MlDesign *design, const double *x, double *t)
 {
 	t[0] = 1.0;
+	if (design->only_numbers && design->is_complete)
+	{
+		memcpy(t + 1, x, sizeof(double) * design->nslots);
+		return;
+	}
 	if (design->only_numbers)
 	{
 		for (int s = 0; s < design->nslots; s++)

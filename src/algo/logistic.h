@@ -42,7 +42,6 @@ typedef struct LogisticShape
 	int32		intercept;		/* 0: column 0 is left out */
 	int32		weighted;		/* class_weight applies */
 	int32		reserved;
-	int64		stride;			/* MOMENTS: every stride-th row counts */
 	int64		sample_cap;		/* MOMENTS: rows of the sample, 0 for none */
 } LogisticShape;
 
@@ -53,7 +52,6 @@ typedef struct LogisticShape
 typedef struct LogisticPartial
 {
 	LogisticShape shape;
-	int64		nseen;			/* rows given */
 	int64		nrows;			/* rows counted */
 	int64		nsample;
 	double		loss;			/* minus the log-likelihood */
@@ -133,6 +131,7 @@ typedef struct LogisticBody
 typedef struct LogisticState
 {
 	LogisticShape shape;		/* of the coming pass */
+	int64		stride;			/* the sample is every stride-th row */
 	int			d;
 	bool		use_lbfgs;		/* begins with L-BFGS */
 	bool		has_hessian;	/* ends with Newton steps, hence standard errors */

@@ -138,8 +138,6 @@ accumulate_moments(LogisticPartial *part, const LogisticArrays *a,
 	{
 		const double *x = block->x + (Size) i * p;
 
-		if (part->nseen++ % shape->stride != 0)
-			continue;
 		if (part->nrows++ == 0)
 			memcpy(a->pivot, x, sizeof(double) * p);
 		for (int j = 0; j < p; j++)
@@ -418,7 +416,6 @@ mlops_logistic_combine(void *partial, const void *other)
 					  (Size) mlops_logistic_block_count(shape->sets) * shape->p * shape->p);
 	}
 	add_array(a.class_total, b.class_total, shape->nclasses);
-	part->nseen += from->nseen;
 	part->nrows += from->nrows;
 	part->loss += from->loss;
 	part->sum_weight += from->sum_weight;

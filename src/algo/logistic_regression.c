@@ -118,7 +118,7 @@ plan(const MlTrain *tr, LogisticState *st)
 	st->shape.chunk = Max(16, Min(256, 65536 / tr->nterms));
 	st->shape.intercept = mlops_param_boolean(tr->params, "fit_intercept");
 	st->shape.weighted = tr->class_weight != NULL;
-	st->shape.stride = 1;
+	st->stride = 1;
 }
 
 /* Rows of the sample to start from, or 0 where it would not pay. */
@@ -177,7 +177,8 @@ logistic_begin(MlTrain *tr)
 	st->shape.kind = LOGISTIC_MOMENTS;
 	st->shape.sample_cap = plan_sample(tr, st);
 	if (st->shape.sample_cap > 0)
-		st->shape.stride = (tr->nrows + st->shape.sample_cap - 1) / st->shape.sample_cap;
+		st->stride = (tr->nrows + st->shape.sample_cap - 1) / st->shape.sample_cap;
+	tr->row_stride = st->stride;
 	st->center = palloc0(sizeof(double) * p);
 	st->inv_scale = palloc0(sizeof(double) * p);
 	st->active = palloc0(sizeof(bool) * p);
@@ -430,7 +431,7 @@ start_from_sample(LogisticState *st, const LogisticPartial *part,
 	block.x = a->sample_x;
 	block.y = a->sample_y;
 	block.w = a->sample_w;
-	sub.l2 = st->l2 / st->shape.stride;
+	sub.l2 = st->l2 / st->stride;
 	sub.tolerance = SAMPLE_TOLERANCE;
 	sub.limit = SAMPLE_ITERATIONS;
 	sub.active = palloc(sizeof(bool) * st->shape.p);
@@ -495,6 +496,7 @@ logistic_end_pass(MlTrain *tr, void *partial)
 	switch ((LogisticKind) part->shape.kind)
 	{
 		case LOGISTIC_MOMENTS:
+			tr->row_stride = 1;
 			return moments_end_pass(st, part, &a);
 		case LOGISTIC_GRADIENT:
 			return lbfgs_end_pass(st, part, &a);

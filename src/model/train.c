@@ -200,6 +200,15 @@ check_budget(const MlDataset *data, Size more)
 					   "Train on fewer rows, columns or categories, or raise mlops.training_memory.");
 }
 
+/* Of a block's training rows every stride-th, counted over all blocks: 0 in wanted. */
+static const uint8 *
+thin_out(const uint8 *part, int nrows, int64 stride, int64 *seen, uint8 *wanted)
+{
+	for (int i = 0; i < nrows; i++)
+		wanted[i] = part[i] == 0 && (*seen)++ % stride == 0 ? 0 : 1;
+	return wanted;
+}
+
 /* One pass over the training rows. */
 static MlStatus
 run_pass(const MlAlgo *algo, MlTrain *tr, const MlDataset *data,
@@ -208,17 +217,24 @@ run_pass(const MlAlgo *algo, MlTrain *tr, const MlDataset *data,
 	Size		size = algo->partial_size(tr);
 	void	   *partial;
 	MlStatus	status;
+	int64		seen = 0;
+	uint8		wanted[MLOPS_BLOCK_ROWS];
 
 	check_budget(data, size);
 	partial = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	algo->begin_pass(tr, partial);
 	for (int b = 0; b < data->nblocks; b++)
 	{
+		const uint8 *part;
+
 		CHECK_FOR_INTERRUPTS();
+		part = data->part[b];
+		if (tr->row_stride > 1)
+			part = thin_out(part, data->blocks[b].nrows, tr->row_stride, &seen, wanted);
 		if (algo->wants_design)
-			mlops_design_expand(design, &data->blocks[b], data->part[b], 0, scratch);
+			mlops_design_expand(design, &data->blocks[b], part, 0, scratch);
 		else
-			mlops_block_gather(&data->blocks[b], data->part[b], 0, scratch);
+			mlops_block_gather(&data->blocks[b], part, 0, scratch);
 		if (scratch->nrows > 0)
 			algo->accumulate(partial, scratch);
 	}
@@ -278,6 +294,7 @@ mlops_train_run(const MlAlgo *algo, MlDataset *data, MlParams *params)
 	tr.params = params;
 	tr.nterms = nterms;
 	tr.nrows = data->ntrain;
+	tr.row_stride = 1;
 	tr.sum_weight = sum_weights(data);
 	tr.class_weight = class_weights(data, params);
 

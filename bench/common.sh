@@ -59,12 +59,15 @@ table_head()
 # ---------------------------------------------------------------- timing
 
 # time_sql SETTINGS STATEMENT: milliseconds of the statement in a new session,
-# in which the settings ran before
+# in which the settings ran before.  With BENCH_WARM=yes the statement, too, has
+# run once, so that a session's first touch of shared buffers, libraries and
+# memory is in neither side's figure.
 time_sql()
 {
 	{
-		printf '%s;\n' "$1"
-		printf '\\timing on\n\\o /dev/null\n%s\n' "$2"
+		printf '%s;\n\\o /dev/null\n' "$1"
+		[ "${BENCH_WARM:-}" != yes ] || printf '%s\n' "$2"
+		printf '\\timing on\n%s\n' "$2"
 	} | psql -Xq -v ON_ERROR_STOP=1 | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -n 1
 }
 

@@ -3,6 +3,7 @@
 # against the leader alone, on 1,000,000 x 50 float8, the array built in the
 # query.
 source "$(dirname "$0")/common.sh"
+BENCH_WARM=yes
 bench_setup
 
 statement="SELECT mlops.fit('linear_regression', y, ARRAY[$(list 1 50 'x%d')]) FROM d3"

@@ -5,6 +5,7 @@
 # table and these coefficients.
 source "$(dirname "$0")/common.sh"
 source "$BENCH_DIR/hand.sh"
+BENCH_WARM=yes
 bench_setup
 hand_setup
 

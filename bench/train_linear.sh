@@ -3,6 +3,7 @@
 # train() with holdout and metrics on 1,000,000 x 50 float8, against
 # SELECT sum(x1), ..., sum(x50), both without parallel workers.
 source "$(dirname "$0")/common.sh"
+BENCH_WARM=yes
 bench_setup
 
 serial="SET max_parallel_workers_per_gather = 0; SET jit = off"

@@ -39,6 +39,7 @@ SELECT mlops.predict('data_dates', '{"d": "2020-01-02", "ts": "2020-01-01 00:00:
 SELECT rows_used FROM mlops.train('data_text', $$SELECT ch, f8, CASE WHEN ch = 'c1' THEN 10 ELSE 0 END + f8 AS y FROM t$$, 'y', 'linear_regression');
 SELECT round(mlops.predict('data_text', r)::numeric, 6) AS p FROM (SELECT 'c1'::text AS ch, 0.0::float8 AS f8) r;
 SELECT round(mlops.predict('data_text', r)::numeric, 6) AS p FROM (SELECT 'c1   '::char(9) AS ch, 0::int2 AS f8) r;
+SELECT mlops.predict('data_text', r) = mlops.predict('data_text', to_jsonb(r)) AS same_from_json FROM (SELECT 'c1'::char(9) AS ch, 0::int2 AS f8) r;
 SELECT round(mlops.predict('data_text', r)::numeric, 6) AS p FROM (SELECT 'c1'::name AS ch, 0::numeric AS f8) r;
 
 -- sources: a query in every form, a view, a partitioned table, quoting; a key is known through views and joins

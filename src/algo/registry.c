@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 
 #include "mlops/algo.h"
 
@@ -69,6 +70,7 @@ mlops_algo_by_name(const char *name)
 			return algos[i];
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("algorithm \"%s\" does not exist", name),
+			 errmsg("algorithm \"%s\" does not exist",
+					pnstrdup(name, pg_mbcliplen(name, strlen(name), NAMEDATALEN - 1))),
 			 errhint("Algorithms are: %s.", list_names())));
 }

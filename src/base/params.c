@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
@@ -210,7 +211,9 @@ parse(Jsonb *options, const MlParamDef *general, const MlParamDef *own,
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("unrecognized option \"%s\" for %s",
-								pnstrdup(v.val.string.val, v.val.string.len),
+								pnstrdup(v.val.string.val,
+										 pg_mbcliplen(v.val.string.val,
+													  v.val.string.len, NAMEDATALEN - 1)),
 								what),
 						 errhint("Valid options are: %s.", list_names(params))));
 		}

@@ -33,8 +33,8 @@
 typedef struct HashedRow
 {
 	uint64		hash;
-	uint32		block;
-	uint32		row;
+	uint32		row;			/* number in the store */
+	uint32		group;			/* its class, 0 for regression */
 } HashedRow;
 
 #define ROWS_PER_BUCKET 8
@@ -96,7 +96,7 @@ select_key(uint64 *keys, int64 n, int64 rank)
 
 /* Rows grouped by the first bits of their hash; starts has nbuckets + 1 entries. */
 static HashedRow *
-group_rows(const MlStore *store, int bits, uint32 *starts)
+group_rows(const MlStore *store, bool by_class, int bits, uint32 *starts)
 {
 	HashedRow  *rows = palloc_extended(sizeof(HashedRow) * store->nrows, MCXT_ALLOC_HUGE);
 	int			shift = 64 - bits;
@@ -126,8 +126,8 @@ group_rows(const MlStore *store, int bits, uint32 *starts)
 			HashedRow  *at = &rows[starts[hash >> shift]++];
 
 			at->hash = hash;
-			at->block = b;
-			at->row = r;
+			at->row = (uint32) b * MLOPS_BLOCK_ROWS + r;
+			at->group = by_class ? (uint32) store->blocks[b].y[r] : 0;
 		}
 	}
 	/* every start has moved to its bucket's end */
@@ -182,7 +182,7 @@ mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed)
 	old = MemoryContextSwitchTo(context);
 
 	starts = palloc_extended(sizeof(uint32) * (((Size) 1 << bits) + 1), MCXT_ALLOC_HUGE);
-	rows = group_rows(store, bits, starts);
+	rows = group_rows(store, nclasses > 0, bits, starts);
 	for (uint32 i = 0; i < (uint32) 1 << bits; i++)
 	{
 		CHECK_EVERY_64K(i);
@@ -206,7 +206,7 @@ mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed)
 		group_start[g + 1] += group_start[g];
 	for (int64 i = 0; i < n; i++)
 	{
-		int			g = nclasses > 0 ? (int) store->blocks[rows[i].block].y[rows[i].row] : 0;
+		uint32		g = rows[i].group;
 
 		CHECK_EVERY_64K(i);
 		keys[group_start[g]++] = rows[i].hash;
@@ -225,12 +225,12 @@ mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed)
 	}
 	for (int64 i = 0; i < n; i++)
 	{
-		int			g = nclasses > 0 ? (int) store->blocks[rows[i].block].y[rows[i].row] : 0;
+		uint32		g = rows[i].group;
 
 		CHECK_EVERY_64K(i);
 		if (holds[g] && rows[i].hash <= limits[g])
 		{
-			store->part[rows[i].block][rows[i].row] = 1;
+			store->part[rows[i].row / MLOPS_BLOCK_ROWS][rows[i].row % MLOPS_BLOCK_ROWS] = 1;
 			nheld++;
 		}
 	}

@@ -137,7 +137,7 @@ read_class_weights(const MlSignature *sig, JsonbValue *json, double *weight)
 
 /*
  * Factors per class, or NULL.  "balanced" is total / (classes * class total),
- * scikit-learn's definition.
+ * scikit-learn's definition, in terms of weights where rows have them.
  */
 static const double *
 class_weights(const MlDataset *data, const MlParams *params)

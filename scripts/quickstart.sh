@@ -15,6 +15,12 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 major=$(pick_pg_major)
 action=${1:-run}
 
+# first of all: with the packages comes the user that the server runs as
+case $action in run | start)
+	need_packages "postgresql-$major" "postgresql-server-dev-$major" gcc make libc6-dev liblz4-dev
+	have_openblas || need_packages libopenblas0-pthread
+esac
+
 work=$(work_folder "$top" quickstart) || exit 1
 bin=$work/pg/lib/postgresql/$major/bin
 
@@ -31,9 +37,6 @@ case $action in
 	run | start) ;;
 	*) die "usage: $0 [start|stop|remove]" ;;
 esac
-
-need_packages "postgresql-$major" "postgresql-server-dev-$major" gcc make libc6-dev liblz4-dev
-have_openblas || need_packages libopenblas0-pthread
 
 exec 9>"$work/lock"
 flock -n 9 || die "another quickstart of this checkout is running"

@@ -117,7 +117,7 @@ server_user() { if am_root; then say postgres; else id -un; fi; }
 as_server()
 {
 	if am_root; then
-		HOME=/ runuser -u postgres -- "$@"
+		(cd / && HOME=/ exec runuser -u postgres -- "$@")
 	else
 		"$@"
 	fi

@@ -571,7 +571,7 @@ add_notices(MlTrain *tr, const LogisticBody *body)
 		tr->notices = lappend(tr->notices, notice);
 	if (st->separation)
 		tr->notices = lappend(tr->notices,
-							  pstrdup("the terms separate the classes: some estimates grow without bound and their standard errors mean nothing; the option l2 keeps them finite"));
+							  pstrdup("the terms separate the classes: estimates with huge standard errors in mlops.coefficients() grow without bound; the option l2 keeps them finite"));
 	else if (!st->converged)
 		tr->notices = lappend(tr->notices,
 							  psprintf("training did not converge in %d passes; raise max_iterations, or set l2",

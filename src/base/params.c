@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "lib/stringinfo.h"
@@ -139,6 +140,8 @@ read_number(const MlParamDef *def, const JsonbValue *v)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"%s\" is out of range", def->name),
+				 def->max == DBL_MAX ?
+				 errdetail("Valid values are \"%s\" and above.", mlops_double_text(def->min)) :
 				 errdetail("Valid values are between \"%s\" and \"%s\".",
 						   mlops_double_text(def->min), mlops_double_text(def->max))));
 	return x;
@@ -197,8 +200,11 @@ parse(Jsonb *options, const MlParamDef *general, const MlParamDef *own,
 	if (!JB_ROOT_IS_OBJECT(options))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 what ? errmsg("options for %s must be a JSON object", what) :
 				 errmsg("options must be a JSON object"),
-				 errhint("Write options like '{\"seed\": 1}'.")));
+				 what ? errhint("Write '{\"option\": value}'. Valid options are: %s.",
+								list_names(params)) :
+				 errhint("Write options like '{\"seed\": 1}'; mlops.algorithm_options() lists them.")));
 
 	/* nested containers are skipped, so only keys of the root come by */
 	it = JsonbIteratorInit(&options->root);

@@ -47,7 +47,7 @@ mlops_binding_make(const MlSignature *sig, TupleDesc desc)
 		Oid			type;
 
 		bound->feature = feature;
-		bound->source = mlops_column_require(desc, feature->name);
+		bound->source = mlops_column_require_in_row(desc, feature->name);
 		type = TupleDescAttr(desc, bound->source)->atttypid;
 		mlops_converter_init(&bound->conv, type, feature->name);
 		if (mlops_converter_family(&bound->conv) != feature->type)

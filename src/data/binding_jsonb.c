@@ -239,7 +239,9 @@ mlops_binding_jsonb(const MlSignature *sig, Jsonb *features, double *x)
 		if (value == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("key \"%s\" does not exist in the features", feature->name)));
+					 errmsg("key \"%s\" does not exist in the features", feature->name),
+					 errdetail("The model was trained with it."),
+					 errhint("Write null for a missing value.")));
 		if (value->type == jbvNull)
 		{
 			if (!mlops_feature_missing_all(feature, x + feature->slot))

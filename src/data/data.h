@@ -29,6 +29,9 @@ extern Query *mlops_source_analyze(MlSource *source);
 /* Index in source->desc of the column, or an error (42703, 42702) that names it. */
 extern int	mlops_column_require(TupleDesc desc, const char *name);
 
+/* The same for a row to score: the error says that the model needs the column. */
+extern int	mlops_column_require_in_row(TupleDesc desc, const char *name);
+
 /* fetch.c */
 
 /* Bytes of detoasted values that may gather before they are let go. */

@@ -378,8 +378,8 @@ closest_column(TupleDesc desc, const char *name)
 	return best;
 }
 
-int
-mlops_column_require(TupleDesc desc, const char *name)
+static int
+require_column(TupleDesc desc, const char *name, bool in_row)
 {
 	int			found = -1;
 
@@ -401,8 +401,22 @@ mlops_column_require(TupleDesc desc, const char *name)
 
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 in_row ? errmsg("column \"%s\" does not exist in the row", name) :
 				 errmsg("column \"%s\" does not exist", name),
+				 in_row ? errdetail("The model was trained with it.") : 0,
 				 closest ? errhint("Perhaps you meant the column \"%s\".", closest) : 0));
 	}
 	return found;
+}
+
+int
+mlops_column_require(TupleDesc desc, const char *name)
+{
+	return require_column(desc, name, false);
+}
+
+int
+mlops_column_require_in_row(TupleDesc desc, const char *name)
+{
+	return require_column(desc, name, true);
 }

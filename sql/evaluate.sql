@@ -87,3 +87,11 @@ RESET ROLE;
 DROP ROLE evaluate_user;
 SELECT count(mlops.drop_model(model)) > 0 AS dropped FROM mlops.models;
 DROP TABLE flats;
+-- labels that the model does not know: some count as wrong, and it says so; none known is a mistake
+CREATE TABLE kinds AS SELECT i % 7 AS x, CASE WHEN i % 7 > 3 THEN 'up' ELSE 'down' END AS y FROM generate_series(1, 70) AS i;
+SELECT version FROM mlops.train('kinds', 'kinds', 'y', 'logistic_regression', options => '{"l2": 1}', validation => '{"method": "none"}');
+SET client_min_messages = notice;
+SELECT metric, round(value::numeric, 6) AS value, n FROM mlops.evaluate('kinds', 'SELECT x, CASE WHEN x = 0 THEN ''sideways'' ELSE y END AS y FROM kinds') WHERE metric = 'accuracy';
+SELECT * FROM mlops.evaluate('kinds', 'SELECT x, upper(y) AS y FROM kinds');
+DROP TABLE kinds;
+SELECT versions FROM mlops.drop_model('kinds');

@@ -135,7 +135,7 @@ extern MlDesign *mlops_design_make(const MlSignature *sig);
 extern int	mlops_design_nterms(const MlDesign *design);	/* intercept included */
 extern char *mlops_design_term_name(const MlDesign *design, int term);	/* "(intercept)", column, column=category */
 
-/* A notice that names the aliased terms, or NULL where there are none. */
+/* A notice that counts the aliased terms and names their columns, or NULL where there are none. */
 extern char *mlops_design_aliased_notice(const MlDesign *design, const bool *aliased);
 
 /* training rows of src with part[i] == want (part NULL: all) to terms in dst, which has room; y and w follow */

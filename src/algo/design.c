@@ -28,7 +28,7 @@
 
 #include "mlops/algo.h"
 
-#define MAX_NAMED 10			/* aliased terms that a notice names */
+#define MAX_NAMED 10			/* columns that a notice names */
 
 /* One slot's place among the terms. */
 typedef struct SlotPlan
@@ -161,28 +161,52 @@ mlops_design_term_name(const MlDesign *design, int term)
 	elog(ERROR, "the design has no term %d", term);
 }
 
+/* The column that a term comes from; NULL for the intercept. */
+static const MlFeature *
+term_feature(const MlDesign *design, int term)
+{
+	const MlFeature *found = NULL;
+
+	for (int s = 0; s < design->nslots && term > 0; s++)
+	{
+		/* slots are in order of their terms */
+		if (design->slots[s].term > term)
+			break;
+		found = design->slots[s].feature;
+	}
+	return found;
+}
+
 char *
 mlops_design_aliased_notice(const MlDesign *design, const bool *aliased)
 {
-	StringInfoData buf;
-	int			n = 0;
+	StringInfoData columns;
+	const MlFeature *last = NULL;
+	int			nterms = 0;
+	int			ncolumns = 0;
 
-	initStringInfo(&buf);
+	initStringInfo(&columns);
 	for (int j = 0; j < design->nterms; j++)
 	{
+		const MlFeature *feature;
+
 		if (!aliased[j])
 			continue;
-		if (n < MAX_NAMED)
-			appendStringInfo(&buf, "%s\"%s\"", n ? ", " : "",
-							 mlops_design_term_name(design, j));
-		n++;
+		nterms++;
+		feature = term_feature(design, j);
+		if (feature == NULL || feature == last)
+			continue;
+		last = feature;
+		if (++ncolumns <= MAX_NAMED)
+			appendStringInfo(&columns, "%s\"%s\"", ncolumns > 1 ? ", " : "", feature->name);
 	}
-	if (n == 0)
+	if (nterms == 0)
 		return NULL;
-	if (n > MAX_NAMED)
-		appendStringInfo(&buf, " and %d more", n - MAX_NAMED);
-	return psprintf("terms that depend on earlier ones have no coefficient: %s",
-					buf.data);
+	if (ncolumns > MAX_NAMED)
+		appendStringInfo(&columns, " and %d more", ncolumns - MAX_NAMED);
+	/* columns, not categories: those are values of the data */
+	return psprintf("terms that depend on earlier ones have no coefficient: %d, of %s",
+					nterms, ncolumns > 0 ? columns.data : "the intercept");
 }
 
 static void

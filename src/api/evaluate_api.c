@@ -32,6 +32,7 @@ typedef struct Evaluation
 	double	   *out;
 	MemoryContext context;		/* where the metrics' memory grows */
 	int64		nscored;
+	int64		nunknown;		/* rows of a class that the model does not know */
 } Evaluation;
 
 static void
@@ -43,6 +44,8 @@ score_block(void *arg, const MlBlock *block)
 	e->model->algo->predict(e->model->sig, e->model->body, block, e->out);
 	mlops_metrics_add(e->metrics, block->nrows, block->y, e->out, block->w);
 	e->nscored += block->nrows;
+	for (int i = 0; i < block->nrows && e->model->sig->task == ML_TASK_CLASSIFICATION; i++)
+		e->nunknown += block->y[i] < 0;
 	MemoryContextSwitchTo(old);
 }
 
@@ -70,6 +73,7 @@ evaluate(FunctionCallInfo fcinfo, const MlModel *model)
 	e.metrics = mlops_metrics_begin(sig->task, sig->nclasses);
 	e.out = palloc(sizeof(double) * MLOPS_BLOCK_ROWS * Max(sig->nclasses, 1));
 	e.nscored = 0;
+	e.nunknown = 0;
 	mlops_fetch_blocks(mlops_source_open(text_to_cstring(PG_GETARG_TEXT_PP(1))),
 					   sig, target, NULL, score_block, &e, &nskipped);
 	if (e.nscored == 0)
@@ -80,6 +84,16 @@ evaluate(FunctionCallInfo fcinfo, const MlModel *model)
 				 errdetail("Rows with a missing target or a missing feature that the model skips: %lld.",
 						   (long long) nskipped) : 0));
 	InitMaterializedSRF(fcinfo, 0);
+	if (e.nunknown == e.nscored)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("target column \"%s\" has no class that the model knows", target),
+				 errhint("mlops.describe() lists the model's classes.")));
+	if (e.nunknown > 0)
+		ereport(NOTICE,
+				(errmsg("rows of a class that the model does not know: %lld",
+						(long long) e.nunknown),
+				 errdetail("They count as wrong.")));
 	m = mlops_metrics_finish(e.metrics, &n);
 	for (int i = 0; i < n; i++)
 	{

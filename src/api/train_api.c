@@ -238,6 +238,10 @@ mlops_train(PG_FUNCTION_ARGS)
 	}
 	mlops_registry_check_train(call.model, data->sig->task);
 	model = mlops_train_run(call.algo, data, params);
+	if (call.wish.holdout > 0 && data->nholdout == 0)
+		ereport(NOTICE,
+				(errmsg("there are too few rows to hold any out"),
+				 errdetail("The metrics are those of the training rows.")));
 	metrics = mlops_assess_dataset(model, data, data->nholdout > 0 ? 1 : 0);
 	if (call.refit && data->nholdout > 0)
 	{

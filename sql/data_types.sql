@@ -41,6 +41,11 @@ SELECT round(mlops.predict('data_text', r)::numeric, 6) AS p FROM (SELECT 'c1'::
 SELECT round(mlops.predict('data_text', r)::numeric, 6) AS p FROM (SELECT 'c1   '::char(9) AS ch, 0::int2 AS f8) r;
 SELECT mlops.predict('data_text', r) = mlops.predict('data_text', to_jsonb(r)) AS same_from_json FROM (SELECT 'c1'::char(9) AS ch, 0::int2 AS f8) r;
 SELECT round(mlops.predict('data_text', r)::numeric, 6) AS p FROM (SELECT 'c1'::name AS ch, 0::numeric AS f8) r;
+-- of text they do, whichever way a row is given; "c " was grouped with other rare categories
+SELECT rows_used FROM mlops.train('data_blanks', $$SELECT CASE WHEN i <= 200 THEN 'c' WHEN i <= 400 THEN 'b' ELSE 'c ' END AS k,
+	  CASE WHEN i <= 200 THEN 10 WHEN i <= 400 THEN 20 ELSE 1000 END + i % 3 * 0.1 AS y FROM generate_series(1, 420) i$$, 'y', options => '{"max_categories": 2}');
+SELECT r.k, abs(mlops.predict('data_blanks', r) - y) < 1 AS by_row, abs(mlops.predict('data_blanks', to_jsonb(r)) - y) < 1 AS by_json
+  FROM (VALUES ('c', 10), ('b', 20), ('c ', 1000)) v(k, y), LATERAL (SELECT v.k) r ORDER BY y;
 
 -- sources: a query in every form, a view, a partitioned table, quoting; a key is known through views and joins
 CREATE VIEW v AS SELECT id, f8, i2, y FROM t;

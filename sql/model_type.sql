@@ -131,6 +131,7 @@ SELECT pg_temp.sig(pg_temp.signature(ARRAY[pg_temp.feature('a', 1, 6)]));
 SELECT pg_temp.sig(pg_temp.signature(ARRAY[pg_temp.feature('a', 1, 4)]));
 SELECT pg_temp.sig(pg_temp.signature(ARRAY[pg_temp.feature('a', 3, 5, 0, 1, '', '{x}')]));
 SELECT pg_temp.sig(pg_temp.signature(ARRAY[pg_temp.feature('a', 1, 0, 4)]));
+SELECT pg_temp.sig(pg_temp.signature(ARRAY[pg_temp.feature('a', 1, 0, 8)]));
 SELECT pg_temp.sig(pg_temp.signature(ARRAY[pg_temp.feature('a', 1, 0, 0, 0)]));
 SELECT pg_temp.sig(pg_temp.signature(ARRAY[pg_temp.feature('a', 1, 0, 0, 2)]));
 SELECT pg_temp.sig(pg_temp.signature(ARRAY[pg_temp.feature('a', 7, 0, 0, 65535), pg_temp.feature('b')]));

@@ -88,6 +88,7 @@ struct MlFeature
 	int		   *lookup;			/* codes in bytewise order; NULL: categories are in it */
 	bool		has_missing;	/* training rows had the code "missing", or a number missing */
 	bool		has_other;		/* training rows had the code "other" */
+	bool		is_padded;		/* trained on char(n): trailing blanks do not count */
 };
 
 struct MlSignature

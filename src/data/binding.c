@@ -67,6 +67,15 @@ mlops_binding_make(const MlSignature *sig, TupleDesc desc)
 	return binding;
 }
 
+/* A category's text as the dictionary has it: JSON keeps the blanks that pad char(n). */
+MlString
+mlops_feature_text(const MlFeature *feature, MlString s)
+{
+	while (feature->is_padded && s.len > 0 && s.data[s.len - 1] == ' ')
+		s.len--;
+	return s;
+}
+
 bool
 mlops_feature_missing(const MlFeature *feature, int element, double *x)
 {
@@ -163,7 +172,8 @@ mlops_binding_row(const MlBinding *binding, const Datum *values,
 			case CONVERT_NAME:
 			case CONVERT_ENUM:
 				{
-					MlString	s = mlops_convert_text(&bound->conv, value);
+					MlString	s = mlops_feature_text(feature,
+													   mlops_convert_text(&bound->conv, value));
 					int			code = mlops_dictionary_find(bound->dict, s,
 															 mlops_dictionary_hash(s));
 

@@ -49,9 +49,9 @@ json_number(const MlFeature *feature, const JsonbValue *value)
 	return number + 0.0;
 }
 
-/* Code of a category by binary search in the signature's dictionary, or -1. */
+/* Code of a category by binary search in the signature's dictionary. */
 static int
-search_category(const MlFeature *feature, MlString s)
+find_category(const MlFeature *feature, MlString s)
 {
 	int			low = 0;
 	int			high = feature->ncategories - 1;
@@ -69,24 +69,7 @@ search_category(const MlFeature *feature, MlString s)
 		else
 			high = middle - 1;
 	}
-	return -1;
-}
-
-/*
- * Code of a category.  JSON made from a row keeps the blanks that pad char(n),
- * where they do not count: what is not found with them is looked for without.
- */
-static int
-find_category(const MlFeature *feature, MlString s)
-{
-	int			code = search_category(feature, s);
-	MlString	trimmed = s;
-
-	while (trimmed.len > 0 && trimmed.data[trimmed.len - 1] == ' ')
-		trimmed.len--;
-	if (code < 0 && trimmed.len < s.len)
-		code = search_category(feature, trimmed);
-	return code >= 0 ? code : feature->ncategories + 1;
+	return feature->ncategories + 1;
 }
 
 /*
@@ -205,7 +188,7 @@ json_feature(const MlFeature *feature, const JsonbValue *value, double *x)
 					refuse_json(feature, "a string");
 				s.data = value->val.string.val;
 				s.len = value->val.string.len;
-				*x = find_category(feature, s);
+				*x = find_category(feature, mlops_feature_text(feature, s));
 				return true;
 			}
 		case ML_COLUMN_DATE:

@@ -199,6 +199,7 @@ extern void mlops_learn_features(MlPlan *plan, MlReadResult *read, const MlWish 
 extern int64 mlops_learn_fills(MlSignature *sig, MlStore *store, bool weighted);
 
 /* binding.c: apply a feature's policy to a missing slot; false: SKIP */
+extern MlString mlops_feature_text(const MlFeature *feature, MlString s);
 extern bool mlops_feature_missing(const MlFeature *feature, int element, double *x);
 extern bool mlops_feature_missing_all(const MlFeature *feature, double *x);	/* all of its slots */
 extern void mlops_feature_check_length(const MlFeature *feature, int length);	/* of an array */

@@ -438,6 +438,7 @@ mlops_learn_features(MlPlan *plan, MlReadResult *read, const MlWish *wish,
 			from[width++] = column->slot + j;
 		if (feature->type != ML_COLUMN_TEXT)
 			feature->has_missing = column->nmissing > 0;
+		feature->is_padded = column->conv.kind == CONVERT_BPCHAR;
 		sig->nfeatures++;
 	}
 	if (sig->nfeatures == 0)

@@ -33,6 +33,7 @@
 
 #define FEATURE_HAS_MISSING		0x01
 #define FEATURE_HAS_OTHER		0x02
+#define FEATURE_IS_PADDED		0x04
 
 /* Conversion failed: say so without the bytes, which PostgreSQL's message shows. */
 static void
@@ -241,7 +242,8 @@ send_feature(StringInfo buf, const MlFeature *f)
 	mlops_put_uint(buf, f->type, 1);
 	mlops_put_uint(buf, f->missing, 1);
 	mlops_put_uint(buf, (f->has_missing ? FEATURE_HAS_MISSING : 0) |
-				   (f->has_other ? FEATURE_HAS_OTHER : 0), 1);
+				   (f->has_other ? FEATURE_HAS_OTHER : 0) |
+				   (f->is_padded ? FEATURE_IS_PADDED : 0), 1);
 	mlops_put_uint(buf, f->width, 2);
 	if (f->missing == ML_MISSING_MEAN || f->missing == ML_MISSING_MEDIAN)
 		for (i = 0; i < f->width; i++)
@@ -273,7 +275,7 @@ recv_feature(StringInfo buf, MlFeature *f)
 				   "a feature's type is unknown");
 	ML_CHECK_BYTES(missing <= ML_MISSING_NATIVE,
 				   "a feature's rule for missing values is unknown");
-	ML_CHECK_BYTES((flags & ~(FEATURE_HAS_MISSING | FEATURE_HAS_OTHER)) == 0,
+	ML_CHECK_BYTES((flags & ~(FEATURE_HAS_MISSING | FEATURE_HAS_OTHER | FEATURE_IS_PADDED)) == 0,
 				   "a feature's flags are unknown");
 	ML_CHECK_BYTES(f->width >= 1 && (f->width == 1 || type == ML_COLUMN_ARRAY),
 				   "a feature's width is wrong");
@@ -289,6 +291,9 @@ recv_feature(StringInfo buf, MlFeature *f)
 	f->missing = (MlMissing) missing;
 	f->has_missing = (flags & FEATURE_HAS_MISSING) != 0;
 	f->has_other = (flags & FEATURE_HAS_OTHER) != 0;
+	f->is_padded = (flags & FEATURE_IS_PADDED) != 0;
+	ML_CHECK_BYTES(!f->is_padded || type == ML_COLUMN_TEXT,
+				   "a number is said to be padded with blanks");
 
 	if (missing == ML_MISSING_MEAN || missing == ML_MISSING_MEDIAN)
 	{

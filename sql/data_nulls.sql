@@ -54,3 +54,13 @@ SELECT rows_used, rows_skipped FROM mlops.train('data_nulls', 'SELECT z, i, y, C
 SELECT mlops.drop_model('data_nulls') IS NOT NULL AS dropped;
 SET client_min_messages TO warning;
 DROP SCHEMA data_nulls CASCADE;
+-- NaN is missing in JSON made from a row, too; infinity is refused there as well
+CREATE TABLE measured AS SELECT i % 9 AS y, (i % 9)::float8 AS x, ARRAY[i % 5, i % 3]::float8[] AS a FROM generate_series(1, 90) AS i;
+SELECT version FROM mlops.train('measured', 'measured', 'y', 'linear_regression', validation => '{"method": "none"}', options => '{"task": "regression"}');
+SELECT mlops.predict('measured', m) = mlops.predict('measured', to_jsonb(m)) AS same
+  FROM (VALUES ('NaN'::float8, ARRAY[1, 'NaN']::float8[]), (NULL, '{2,NULL}'), (3, '{NaN,NaN}')) AS m (x, a);
+SELECT mlops.predict('measured', '{"x": "Infinity", "a": [1, 2]}'::jsonb);
+SELECT mlops.predict('measured', '{"x": 1, "a": [1, "-Infinity"]}'::jsonb);
+SELECT mlops.predict('measured', '{"x": "nan", "a": [1, 2]}'::jsonb);
+DROP TABLE measured;
+SELECT versions FROM mlops.drop_model('measured');

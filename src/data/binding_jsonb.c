@@ -36,12 +36,31 @@ refuse_json(const MlFeature *feature, const char *wanted)
 			 errdetail("The model expects %s.", wanted)));
 }
 
-/* A JSON number; one too large for a double counts as infinite. */
+static bool
+is_string(const JsonbValue *value, const char *text)
+{
+	return value->type == jbvString && value->val.string.len == (int) strlen(text) &&
+		memcmp(value->val.string.val, text, value->val.string.len) == 0;
+}
+
+/* A JSON number, or what to_jsonb() makes of a double that JSON has no number for. */
+static bool
+is_number(const JsonbValue *value)
+{
+	return value->type == jbvNumeric || is_string(value, "NaN") ||
+		is_string(value, "Infinity") || is_string(value, "-Infinity");
+}
+
+/* What is_number() accepts; a number too large for a double counts as infinite. */
 static double
 json_number(const MlFeature *feature, const JsonbValue *value)
 {
 	double		number;
 
+	if (is_string(value, "NaN"))
+		return NAN;
+	if (value->type == jbvString)
+		mlops_refuse_infinity(feature->name);
 	number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
 												NumericGetDatum(value->val.numeric)));
 	if (isinf(number))
@@ -146,7 +165,7 @@ json_array(const MlFeature *feature, const JsonbValue *value, double *x)
 	{
 		if (token != WJB_ELEM)
 			continue;
-		if (element.type == jbvNumeric)
+		if (is_number(&element))
 			x[n] = json_number(feature, &element);
 		else if (element.type == jbvNull)
 			x[n] = NAN;
@@ -166,7 +185,7 @@ json_feature(const MlFeature *feature, const JsonbValue *value, double *x)
 	switch (feature->type)
 	{
 		case ML_COLUMN_NUMBER:
-			if (value->type != jbvNumeric)
+			if (!is_number(value))
 				refuse_json(feature, "a number");
 			*x = json_number(feature, value);
 			return !isnan(*x) || mlops_feature_missing(feature, 0, x);

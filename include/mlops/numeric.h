@@ -41,7 +41,6 @@ extern void (*mlops_numeric_tick) (void);
  * in this section needs a successful call first.
  */
 extern const char *mlops_blas_open(void);
-extern const char *mlops_blas_version(void);	/* OpenBLAS's own words, "" before open */
 
 /* Matrices are row-major with their row length as leading dimension. */
 /* c (n x n, upper triangle only) += a' a, a is m x n */
@@ -140,7 +139,6 @@ extern double mlops_sigmoid(double x);	/* 1 / (1 + exp(-x)), no overflow */
 extern void mlops_sigmoid_array(int n, const double *x, double *out);	/* the same, several times faster */
 extern double mlops_log1pexp(double x);	/* log(1 + exp(x)), no overflow */
 extern void mlops_softmax(int n, double *z);	/* in place */
-extern double mlops_logsumexp(int n, const double *z);
 
 /* hash.c: a 64-bit hash whose values reach disk; frozen */
 extern uint64_t mlops_hash_mix(uint64_t a, uint64_t b);

@@ -206,8 +206,8 @@ drop_oldest(EntryList *list)
 }
 
 /*
- * A new entry at the head of the list.  What fails on the way leaves at most a
- * pin behind, which goes with the call site's context.
+ * A new entry at the head of the list.  Unpacking a damaged model is what can
+ * fail, so it comes before anything is allocated for the entry.
  */
 static Entry *
 add_entry(EntryList *list, Datum artifact, const uint8 *hash)
@@ -217,9 +217,9 @@ add_entry(EntryList *list, Datum artifact, const uint8 *hash)
 
 	if (list->n >= MAX_ENTRIES)
 		drop_oldest(list);
+	model = mlops_model_cache_get_hashed(artifact, hash, list->context);
 	e = MemoryContextAllocZero(list->context, sizeof(Entry));
 	e->mark = mlops_snapshot_mark(list->context);
-	model = mlops_model_cache_get_hashed(artifact, hash, list->context);
 	if (!list->has_callback)
 	{
 		list->callback.func = return_scorers;

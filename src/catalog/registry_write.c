@@ -475,7 +475,7 @@ mlops_registry_drop_model(const char *model)
 static void
 reserve_name(Writer *w, int64 model_id, const char *name)
 {
-	int64		placeholder;
+	int64		reserved;
 
 	add_int8(w, model_id);
 	add_name(w, name);
@@ -485,8 +485,8 @@ reserve_name(Writer *w, int64 model_id, const char *name)
 			" FROM mlops_private.model WHERE model_id = $1"
 			" ON CONFLICT (name) DO NOTHING RETURNING model_id") == 0)
 		mlops_registry_deny_name(name);
-	placeholder = DatumGetInt64(result(0, 1));
-	add_int8(w, placeholder);
+	reserved = DatumGetInt64(result(0, 1));
+	add_int8(w, reserved);
 	run(w, "DELETE FROM mlops_private.model WHERE model_id = $1");
 }
 

@@ -66,7 +66,6 @@ static struct
 						   double *u, const int *ldu, double *vt,
 						   const int *ldvt, double *work, const int *lwork,
 						   int *info, FortranLength, FortranLength);
-	char	   *(*get_config) (void);
 	void		(*set_num_threads) (int);
 }			lib;
 
@@ -83,7 +82,6 @@ static const struct
 	{"dtrmm_", &lib.dtrmm},
 	{"dpotrf_", &lib.dpotrf},
 	{"dgesvd_", &lib.dgesvd},
-	{"openblas_get_config", &lib.get_config},
 	{"openblas_set_num_threads", &lib.set_num_threads}
 };
 
@@ -125,13 +123,6 @@ mlops_blas_open(void)
 	lib.set_num_threads(1);
 	opened = true;
 	return NULL;
-}
-
-/* mlops_blas_version returns the library's description of itself. */
-const char *
-mlops_blas_version(void)
-{
-	return opened ? lib.get_config() : "";
 }
 
 void

@@ -188,20 +188,3 @@ mlops_softmax(int n, double *z)
 	for (i = 0; i < n; i++)
 		z[i] /= sum;
 }
-
-/* mlops_logsumexp returns log(sum(e^z)); of nothing, -inf. */
-double
-mlops_logsumexp(int n, const double *z)
-{
-	double		max = -INFINITY,
-				sum = 0.0;
-	int			i;
-
-	for (i = 0; i < n; i++)
-		max = z[i] > max || isnan(z[i]) ? z[i] : max;
-	if (!isfinite(max))
-		return max;
-	for (i = 0; i < n; i++)
-		sum += exp_inline(z[i] - max);
-	return max + log(sum);
-}

@@ -115,11 +115,6 @@ test_made_of_exp(void)
 	CHECK(mlops_log1pexp(1e300) == 1e300);
 	CHECK(isnan(mlops_log1pexp(NAN)));
 
-	/* 1000 + log(1 + e + 1/e) */
-	CHECK_NEAR(mlops_logsumexp(3, z), 1000.0 + log(1.0 + exp(1.0) + exp(-1.0)), 1e-15);
-	CHECK(mlops_logsumexp(0, z) == -INFINITY);
-	CHECK(mlops_logsumexp(2, none) == -INFINITY);
-	CHECK(isnan(mlops_logsumexp(2, nan)));
 	mlops_softmax(3, z);
 	CHECK_NEAR(z[0] + z[1] + z[2], 1.0, 1e-15);
 	CHECK_NEAR(z[1] / z[0], exp(1.0), 1e-15);

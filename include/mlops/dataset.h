@@ -147,6 +147,8 @@ typedef struct MlWish
 	int			max_categories; /* rarer categories beyond it become "other" */
 	uint64		seed;
 	double		holdout;		/* fraction, 0 for none */
+	double		watch;			/* fraction of the rows not held out that decide when to stop (surveys), 0 for none */
+	double		sample;			/* fraction of the rows to read, chosen by row hash; 0 or 1: all */
 } MlWish;
 
 /* binding.c */
@@ -197,6 +199,49 @@ struct MlDataset
  * one-class target, all-NULL column, more than mlops.training_memory.
  */
 extern MlDataset *mlops_dataset_read(MlSource *source, const MlWish *wish);
+
+/* survey.c */
+
+/*
+ * A source read once without keeping its rows: all that must be known before
+ * they are read again, one by one, into a compact form (trees).
+ *
+ * Canonical positions: the rows' order by part, then row hash; rows that
+ * cannot be told apart share positions among themselves.  Training rows have
+ * the positions 0 .. ntrain - 1, watched rows (part 2) the next, held-out rows
+ * (part 1) the last.  Neither the physical order of the table nor the plan
+ * matters.  The held-out rows are those of mlops_dataset_read for the same
+ * wish; wish->watch of the others are watched.
+ */
+struct MlSurvey
+{
+	MemoryContext context;		/* holds everything below */
+	MlSignature *sig;			/* complete: dictionaries (of all rows), classes; numbers are not filled in */
+	int64		nrows;			/* rows kept */
+	int64		nskipped;
+	int64		ntrain;
+	int64		nwatch;
+	int64		nholdout;
+	bool		is_weighted;
+	bool		rls_applied;
+	double		sum_weight;		/* of the training rows, in order of position */
+	MlBlock		sample;			/* training rows chosen by their hash; slots and codes are final */
+	struct MlSurveyIndex *index;	/* private to survey.c */
+};
+
+/* First pass.  sample_rows: at most so many rows in the sample (all training rows if fewer).  Errors and NOTICEs as mlops_dataset_read. */
+extern MlSurvey *mlops_survey_read(MlSource *source, const MlWish *wish, int64 sample_rows);
+
+/* The same of rows that are in memory already: a data set that was read (its parts hold), ... */
+extern MlSurvey *mlops_survey_dataset(const MlDataset *data, int64 sample_rows);
+
+/* Bytes the index of positions takes (about 8.5 a row), and a move of it to memory that the caller lends until the feed is over. */
+extern Size mlops_survey_index_size(const MlSurvey *survey);
+extern void mlops_survey_move_index(MlSurvey *survey, void *to);
+
+/* Second pass: every row once, in blocks, with the rows' positions.  Error 40001 where the source answers with other rows than before. */
+typedef void (*MlFeed) (void *arg, const MlBlock *block, const uint32 *position);
+extern void mlops_survey_feed(MlSurvey *survey, MlFeed feed, void *arg);
 
 /* block.c */
 

@@ -22,6 +22,7 @@ typedef struct MlParamDef MlParamDef;
 typedef struct MlParams MlParams;
 typedef struct MlSignature MlSignature;
 typedef struct MlSource MlSource;
+typedef struct MlSurvey MlSurvey;
 typedef struct MlTrain MlTrain;
 
 #endif							/* MLOPS_MLOPS_H */

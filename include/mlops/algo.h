@@ -35,6 +35,7 @@
 #include "mlops/mlops.h"
 #include "mlops/numeric.h"
 #include "mlops/params.h"
+#include "mlops/tree.h"
 
 /* What an algorithm is given for one training. */
 struct MlTrain
@@ -90,6 +91,12 @@ struct MlAlgo
 	void		(*combine) (void *partial, const void *other);
 	MlStatus	(*end_pass) (MlTrain *tr, void *partial);	/* ML_CONTINUE: another pass */
 	void	   *(*finish) (MlTrain *tr);	/* the body */
+
+	/*
+	 * Tree algorithms train on bins instead: the callbacks from work_size to
+	 * finish are NULL, this is not.  Returns the body.
+	 */
+	void	   *(*train_trees) (MlTreeTrain *tr);
 
 	/*
 	 * One-pass algorithms only.  check: do these bytes hold a consistent

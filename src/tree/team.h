@@ -23,14 +23,14 @@
 #include "mlops/tree.h"
 
 /* What a team can be asked to do; tasks.c has the functions. */
-typedef enum MlTask
+typedef enum MlTeamTask
 {
 	ML_TASK_BOOST_UPDATE,		/* boost.c: a shard's scores, losses and bounds of gradients */
 	ML_TASK_BOOST_QUANTISE,		/* boost.c: a shard's gradients as integers, and the rows sampled */
 	ML_TASK_GROW_ROWS,			/* grow.c: part the rows of nodes, add up histograms */
 	ML_TASK_GROW_SPLITS,		/* grow.c: finish histograms of nodes, find their best splits */
 	ML_TASK_FOREST_TREE			/* forest.c: one tree */
-} MlTask;
+} MlTeamTask;
 
 typedef enum MlJob
 {
@@ -71,13 +71,13 @@ extern MlTeam *mlops_team_make(int nmembers, Size size);
 extern void mlops_team_start(MlTeam *team, MlJob job);
 
 /* Do tasks 0 .. ntasks - 1, return when all are done; checks interrupts. */
-extern void mlops_team_run(MlTeam *team, MlTask task, int ntasks);
+extern void mlops_team_run(MlTeam *team, MlTeamTask task, int ntasks);
 
 extern void mlops_team_stop(MlTeam *team);
 extern void mlops_team_free(MlTeam *team);
 
 /* tasks.c: a member's handles of the shared memory; the functions of tasks */
 extern void *mlops_task_attach(MlTeam *team, MlJob job);
-extern void mlops_task_do(MlTeam *team, MlTask task, int number);
+extern void mlops_task_do(MlTeam *team, MlTeamTask task, int number);
 
 #endif							/* MLOPS_TEAM_H */

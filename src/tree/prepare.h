@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * prepare.h
+ *	  From a survey to the matrix of bins in a team's memory.
+ *
+ * IDENTIFICATION
+ *	  src/tree/prepare.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_PREPARE_H
+#define MLOPS_PREPARE_H
+
+#include "mlops/tree.h"
+#include "team.h"
+
+/* Sample rows worth asking a survey for, for so many slots: 100,000, fewer where they would take more than 64 MB, never under 20,000. */
+extern int64 mlops_prepare_sample_rows(int nslots);
+
+/*
+ * Make a team whose memory holds the matrix and, behind it, "work" more zeroed
+ * bytes (*work_at), and run the survey's second pass into it.  The index of
+ * positions lives in the work area meanwhile.  Checks the budget first: error
+ * 54000 says how much is needed and offers the option "sample".  also (can be
+ * NULL) sees every block, too.
+ */
+extern MlTeam *mlops_prepare_team(MlBinned *bins, MlSurvey *survey, int nmembers,
+								  Size work, char **work_at, MlFeed also, void *also_arg);
+
+#endif							/* MLOPS_PREPARE_H */

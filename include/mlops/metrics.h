@@ -138,7 +138,7 @@ typedef struct MlBin
 #define MLOPS_ECE_BINS		10
 #define MLOPS_ECE_MAX_BINS	1000
 
-extern int	mlops_bin_of(double p, int nbins);	/* bin k holds k/nbins < p <= (k+1)/nbins; 0 is in bin 0 */
+extern int	mlops_probability_bin(double p, int nbins);	/* bin k holds k/nbins < p <= (k+1)/nbins; 0 is in bin 0 */
 extern double mlops_bins_ece(const MlBin *bins, int nbins);
 
 /*

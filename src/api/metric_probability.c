@@ -114,7 +114,7 @@ mlops_metric_calibration_add(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("number of bins must be the same in all rows of a group")));
-	bin = &state->bins[mlops_bin_of(p, nbins)];
+	bin = &state->bins[mlops_probability_bin(p, nbins)];
 	bin->w += 1;
 	bin->pos += PG_GETARG_BOOL(1) ? 1 : 0;
 	mlops_sum_add(&bin->p, p);

@@ -183,10 +183,10 @@ mlops_log_loss_one(double p)
 }
 
 /*
- * mlops_bin_of - the bin of a probability, by the edges k * (1 / nbins)
+ * mlops_probability_bin - the bin of a probability, by the edges k * (1 / nbins)
  */
 int
-mlops_bin_of(double p, int nbins)
+mlops_probability_bin(double p, int nbins)
 {
 	double		step = 1.0 / nbins;
 	int			k = (int) ceil(p * nbins) - 1;

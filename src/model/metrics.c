@@ -104,7 +104,7 @@ static void
 add_binary(MlMetrics *m, int truth, double p, double w)
 {
 	double		y = truth == 1 ? 1 : 0;
-	MlBin	   *bin = &m->bins[mlops_bin_of(p, MLOPS_ECE_BINS)];
+	MlBin	   *bin = &m->bins[mlops_probability_bin(p, MLOPS_ECE_BINS)];
 
 	tally_row(m, truth, p > 0.5 ? 1 : 0, w);
 	mlops_sum_add(&m->loss,

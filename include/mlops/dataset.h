@@ -225,6 +225,7 @@ struct MlSurvey
 	bool		is_weighted;
 	bool		rls_applied;
 	double		sum_weight;		/* of the training rows, in order of position */
+	double	   *class_total;	/* classification: weight (or number) of the training rows by class, in order of position */
 	MlBlock		sample;			/* training rows chosen by their hash; slots and codes are final */
 	struct MlSurveyIndex *index;	/* private to survey.c */
 };

@@ -34,5 +34,6 @@ extern void test_dist(void);
 extern void test_optim(void);
 extern void test_lsq(void);
 extern void test_nist(void);
+extern void test_split(void);
 
 #endif							/* UNIT_H */

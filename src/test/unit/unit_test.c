@@ -86,6 +86,7 @@ main(void)
 	test_optim();
 	test_nist();
 	test_lsq();
+	test_split();
 	printf("%d passed, %d failed\n", passed, failed);
 	return failed > 0;
 }

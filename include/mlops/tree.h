@@ -166,7 +166,11 @@ typedef struct MlNode
 	{
 		double		threshold;	/* numbers: x <= threshold goes left */
 		double		value;		/* a leaf of one output */
-		uint64		set;		/* categories: first word of the set of codes that go left */
+		struct
+		{
+			uint32		first;	/* word */
+			uint32		nbits;	/* codes beyond go right */
+		}			set;		/* categories: the set of codes that go left */
 	}			u;
 	uint32		right;			/* right child, counted from the tree's root; a leaf of several outputs: its number in values */
 	uint16		slot;
@@ -210,13 +214,19 @@ typedef struct MlEnsemble
 	double	   *values;			/* leaf_outputs > 1: leaf_outputs a leaf */
 	uint32		nvalues;		/* leaves with a place in values */
 	float	   *gain;			/* per node: gain of its split, 0 for leaves */
-	float	   *cover;			/* per node */
+	float	   *cover;			/* per node; a split's is the sum of its leaves' */
 	int			nrounds;		/* history */
 	MlRound    *history;
 	int			best_round;		/* rounds kept (early stopping); nrounds where it was not asked for */
 	const char *loss;			/* name of the loss the history is of, e.g. "log_loss" */
 	double		oob_score;		/* forests: accuracy or R2 of out-of-bag rows; NaN: not known */
 	int64		oob_rows;
+
+	/* room in the arrays, while it grows */
+	int			maxtrees;
+	uint32		maxnodes;
+	uint32		maxwords;
+	uint32		maxvalues;
 } MlEnsemble;
 
 /* ensemble.c */
@@ -230,6 +240,27 @@ extern void mlops_ensemble_add(MlEnsemble *ensemble, const MlGrown *tree,
 
 /* Keep the first ntrees trees. */
 extern void mlops_ensemble_truncate(MlEnsemble *ensemble, int ntrees);
+
+/* Steps from a tree's root to its deepest leaf: 0 where the root is a leaf. */
+extern int	mlops_ensemble_depth(const MlEnsemble *ensemble, int tree);
+
+/* Leaves of all trees. */
+extern int64 mlops_ensemble_leaves(const MlEnsemble *ensemble);
+
+/*
+ * Fill in the right children of a tree whose nodes are in preorder and know
+ * only whether they are leaves, and the cover of its splits.  False where the
+ * nodes are not one whole tree.  stack: room for nnodes numbers.
+ */
+extern bool mlops_ensemble_join(MlNode *nodes, float *cover, uint32 nnodes, uint32 *stack);
+
+/*
+ * A copy for another signature, to go on training from: slots found by feature
+ * name, categories by their names.  Error 22023 where a feature that some tree
+ * asks for is missing or of another type, or the classes differ.
+ */
+extern MlEnsemble *mlops_ensemble_adapt(const MlEnsemble *ensemble, const MlSignature *old_sig,
+										const MlSignature *new_sig);
 
 /* ensemble_score.c: rows of slots to what predict() answers (algo.h); raw: before link. Never allocates. */
 extern void mlops_ensemble_predict(const MlEnsemble *ensemble, const MlSignature *sig,

@@ -148,6 +148,7 @@ typedef struct MlWish
 	uint64		seed;
 	double		holdout;		/* fraction, 0 for none */
 	double		watch;			/* fraction of the rows not held out that decide when to stop (surveys), 0 for none */
+	bool		quiet;			/* no NOTICEs: the source was read before */
 	double		sample;			/* fraction of the rows to read, chosen by row hash; 0 or 1: all */
 } MlWish;
 

@@ -18,6 +18,8 @@
 
 #include "mlops/mlops.h"
 
+#define MLOPS_MAX_SEED 9007199254740991.0	/* 2^53 - 1: no other integer reads as this one */
+
 typedef enum MlParamType
 {
 	ML_PARAM_NUMBER,			/* min <= value <= max */
@@ -50,6 +52,17 @@ extern MlParams *mlops_params_parse(Jsonb *options, const MlParamDef *general,
 
 /* The same from one list, passing over keys that it does not declare. */
 extern MlParams *mlops_params_parse_known(Jsonb *options, const MlParamDef *defs);
+
+/* Does a list declare the option and, where that is a choice, offer this one? */
+extern bool mlops_params_take(const MlParamDef *defs, const char *name, int len,
+							  const JsonbValue *value);
+
+/* Those of the options that one of two lists takes. */
+extern Jsonb *mlops_params_select(Jsonb *options, const MlParamDef *general,
+								  const MlParamDef *own);
+
+/* Does any of the lists declare it? */
+extern bool mlops_param_exists(const MlParams *params, const char *name);
 
 /* Readers by name; asking for a name that no list declares is a bug (elog). */
 extern double mlops_param_number(const MlParams *params, const char *name);

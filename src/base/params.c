@@ -246,6 +246,44 @@ mlops_params_parse_known(Jsonb *options, const MlParamDef *defs)
 	return parse(options, defs, NULL, NULL);
 }
 
+bool
+mlops_params_take(const MlParamDef *defs, const char *name, int len, const JsonbValue *value)
+{
+	for (; defs && defs->name; defs++)
+		if (strlen(defs->name) == (size_t) len && memcmp(defs->name, name, len) == 0)
+			return defs->type != ML_PARAM_CHOICE || value->type != jbvString ||
+				find_choice(defs, value->val.string.val, value->val.string.len) >= 0;
+	return false;
+}
+
+Jsonb *
+mlops_params_select(Jsonb *options, const MlParamDef *general, const MlParamDef *own)
+{
+	JsonbParseState *state = NULL;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	key = {0};
+	JsonbValue	v;
+
+	if (options == NULL || !JB_ROOT_IS_OBJECT(options))
+		return options;
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	it = JsonbIteratorInit(&options->root);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			key = v;
+		else if (token == WJB_VALUE &&
+				 (mlops_params_take(general, key.val.string.val, key.val.string.len, &v) ||
+				  mlops_params_take(own, key.val.string.val, key.val.string.len, &v)))
+		{
+			pushJsonbValue(&state, WJB_KEY, &key);
+			pushJsonbValue(&state, WJB_VALUE, &v);
+		}
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
 static const ParamValue *
 get_value(const MlParams *params, const char *name)
 {
@@ -254,6 +292,12 @@ get_value(const MlParams *params, const char *name)
 	if (v == NULL)
 		elog(ERROR, "option \"%s\" is not declared", name);
 	return v;
+}
+
+bool
+mlops_param_exists(const MlParams *params, const char *name)
+{
+	return find_value(params, name, strlen(name)) != NULL;
 }
 
 double

@@ -145,6 +145,7 @@ typedef struct MlPlan
 	MlColumn	weight;
 	int			nhashed;		/* columns of the source that enter the row hash */
 	MlColumn   *hashed;
+	bool		quiet;			/* no NOTICEs */
 	StringInfo	excluded;		/* '"id" (primary key), ...' */
 } MlPlan;
 extern MlPlan *mlops_plan_make(MlSource *source, const MlWish *wish);

@@ -54,6 +54,8 @@ require_rows(const MlPlan *plan, const MlReadResult *read)
 static void
 raise_notices(const MlPlan *plan, const MlReadResult *read)
 {
+	if (plan->quiet)
+		return;
 	if (plan->excluded->len > 0)
 		ereport(NOTICE,
 				(errmsg("excluded columns: %s", plan->excluded->data)));

@@ -349,9 +349,12 @@ static void
 drop_or_notice(MlPlan *plan, MlColumn *column, const char *reason)
 {
 	if (column->asked)
-		ereport(NOTICE,
-				(errmsg("feature \"%s\" is kept as asked, but it is uninformative: %s",
-						column->name, reason)));
+	{
+		if (!plan->quiet)
+			ereport(NOTICE,
+					(errmsg("feature \"%s\" is kept as asked, but it is uninformative: %s",
+							column->name, reason)));
+	}
 	else
 	{
 		column->excluded = true;

@@ -180,6 +180,7 @@ mlops_plan_make(MlSource *source, const MlWish *wish)
 	MlPlan	   *plan = palloc0(sizeof(MlPlan));
 
 	plan->excluded = makeStringInfo();
+	plan->quiet = wish->quiet;
 	init_column(&plan->target, source->desc,
 				mlops_column_require(source->desc, wish->target));
 	if (wish->weight)

@@ -13,10 +13,10 @@
  * Numbers are searched in two steps, with prefix sums of the histogram as
  * integers between them: hessians are not negative, so the borders whose sides
  * are both large enough are one run of bins, and within it the gains are
- * worked out without a test, several at a time.  Where every border may count
- * on the closed form (no l1, no bounds, no monotone constraint) they are
- * compared in the histogram's units, with one division each; the winner's
- * gain is then worked out as documented.
+ * worked out without a branch, several at a time.  Where the values are free (no
+ * bounds, no monotone constraint) borders are compared by the closed form
+ * 1/2 soft(G, l1)^2 / (H + l2), in the histogram's units and with one division
+ * each; the winner's gain is then worked out as documented.
  *
  * A side must have at least one unit of hessian: one without rows never has.
  * An empty bin's border has the sums of the one before, hence the same gain,
@@ -33,15 +33,17 @@
 
 #include "split_private.h"
 
-/* soft threshold */
+/*
+ * Soft threshold.  (x + |x|) / 2 is what of x is above 0, exactly, and can be
+ * vectorised where a comparison cannot.
+ */
 static inline double
 shrink(double gradient, double l1)
 {
-	if (gradient > l1)
-		return gradient - l1;
-	if (gradient < -l1)
-		return gradient + l1;
-	return 0.0;
+	double		above = gradient - l1;
+	double		below = gradient + l1;
+
+	return 0.5 * (above + fabs(above)) + 0.5 * (below - fabs(below));
 }
 
 double
@@ -49,7 +51,7 @@ mlops_split_value(const MlGrowRules *rules, double l2, double gradient,
 				  double hessian, double lower, double upper)
 {
 	double		weight = hessian + l2;
-	double		value = weight > 0 ? -shrink(gradient, rules->l1) / weight : 0.0;
+	double		value = weight > 0 ? (0.0 - shrink(gradient, rules->l1)) / weight : 0.0;
 
 	if (value < lower)
 		return lower;
@@ -125,29 +127,39 @@ mlops_split_take(const MlSplitAsk *ask, double l2, int bin, bool missing_left,
 	return true;
 }
 
-/*
- * Least hessian of a side in units, or 0 where the node cannot be split.  Rows
- * that are estimated are rounded up: who splits counts them exactly.
- */
-static uint32
-least_units(const MlGrowRules *rules, const MlScale *scale, const MlNodeStats *node)
+uint32
+mlops_split_units(const MlSplitAsk *ask, int64 rows)
 {
-	double		wanted = ceil(rules->min_hessian / scale->hessian);
-	uint64		units = 1;
-	uint64		rows = rules->min_rows > 1 ? rules->min_rows : 1;
+	const MlNodeStats *node = ask->node;
 
-	if (wanted > node->hessian || node->count < 2 || rows > (uint64) node->count / 2)
+	if (rows <= 1)
+		return 1;
+	if (rows > node->count)
+		return PG_UINT32_MAX;
+	if (ask->scale->counts)
+		return (uint32) rows;
+	/* h units are h * count / hessian rows, rounded up: at least "rows" where that exceeds rows - 1 */
+	return (uint32) ((uint64) (rows - 1) * node->hessian / (uint64) node->count) + 1;
+}
+
+/* Least hessian of a side in units, or 0 where the node cannot be split. */
+static uint32
+least_units(const MlSplitAsk *ask)
+{
+	const MlGrowRules *rules = ask->rules;
+	const MlNodeStats *node = ask->node;
+	double		wanted = ceil(rules->min_hessian / ask->scale->hessian);
+	uint64		units = 1;
+
+	if (wanted > node->hessian || node->count < 2 || rules->min_rows > node->count / 2)
 		return 0;
 	if (wanted > 1)
 	{
 		units = (uint64) wanted;
-		if ((units - 1) * scale->hessian >= rules->min_hessian)
+		if ((units - 1) * ask->scale->hessian >= rules->min_hessian)
 			units--;			/* the quotient had been rounded up */
 	}
-	/* rows of h units are h * count / hessian, rounded up: at least "rows" where that exceeds rows - 1 */
-	if (!scale->counts)
-		rows = (rows - 1) * node->hessian / (uint64) node->count + 1;
-	units = Max(units, rows);
+	units = Max(units, mlops_split_units(ask, rules->min_rows));
 	return 2 * units <= node->hessian ? (uint32) units : 0;
 }
 
@@ -182,11 +194,12 @@ gradient_as_double(uint64 entry)
 }
 
 /* Twice the sides' savings in units (gradient^2 / hessian), by the closed form. */
-static void
-score_plain(const MlSplitAsk *ask, const int64 *sum, int n, double *score)
+static inline void
+score_free(const MlSplitAsk *ask, bool has_l1, const int64 *sum, int n, double *score)
 {
 	double		gradient = ask->node->gradient;
 	double		hessian = ask->node->hessian;
+	double		l1 = ask->rules->l1 / ask->scale->gradient;
 	double		l2 = ask->rules->l2 / ask->scale->hessian;
 	int			i;
 
@@ -199,36 +212,48 @@ score_plain(const MlSplitAsk *ask, const int64 *sum, int n, double *score)
 
 		lh += l2;
 		rh += l2;
+		if (has_l1)
+		{
+			lg = shrink(lg, l1);
+			rg = shrink(rg, l1);
+		}
 		score[i] = (lg * lg * rh + rg * rg * lh) / (lh * rh);
 	}
 }
 
 /* The sides' savings in real units, -inf where the values are in the wrong order. */
 static void
-score_any(const MlSplitAsk *ask, const int64 *sum, int n, double *score)
+score_bound(const MlSplitAsk *ask, const int64 *sum, int n, double *score)
 {
-	const MlGrowRules *rules = ask->rules;
-	const MlNodeStats *node = ask->node;
+	const MlGrowRules rules = *ask->rules;
+	const MlScale scale = *ask->scale;
+	double		gradient = ask->node->gradient;
+	double		hessian = ask->node->hessian;
+	double		lower = ask->node->lower;
+	double		upper = ask->node->upper;
+	double		monotone = ask->monotone;
 	int			i;
 
 	for (i = 0; i < n; i++)
 	{
 		double		lg = gradient_as_double(sum[i]);
 		double		lh = hessian_as_double(sum[i]);
-		double		rg = (node->gradient - lg) * ask->scale->gradient;
-		double		rh = (node->hessian - lh) * ask->scale->hessian;
+		double		rg = (gradient - lg) * scale.gradient;
+		double		rh = (hessian - lh) * scale.hessian;
 		double		lv;
 		double		rv;
+		double		both;
 
-		lg *= ask->scale->gradient;
-		lh *= ask->scale->hessian;
-		lv = mlops_split_value(rules, rules->l2, lg, lh, node->lower, node->upper);
-		rv = mlops_split_value(rules, rules->l2, rg, rh, node->lower, node->upper);
-		if (ask->monotone * (rv - lv) < 0)
-			score[i] = -HUGE_VAL;
-		else
-			score[i] = saved(rules->l1, rules->l2, lg, lh, lv) +
-				saved(rules->l1, rules->l2, rg, rh, rv);
+		lg *= scale.gradient;
+		lh *= scale.hessian;
+		lv = -shrink(lg, rules.l1) / (lh + rules.l2);
+		rv = -shrink(rg, rules.l1) / (rh + rules.l2);
+		lv = lv < lower ? lower : lv;
+		rv = rv < lower ? lower : rv;
+		lv = lv > upper ? upper : lv;
+		rv = rv > upper ? upper : rv;
+		both = saved(rules.l1, rules.l2, lg, lh, lv) + saved(rules.l1, rules.l2, rg, rh, rv);
+		score[i] = monotone * (rv - lv) < 0 ? -HUGE_VAL : both;
 	}
 }
 
@@ -313,10 +338,12 @@ scan_borders(const MlSplitAsk *ask, int64 start, bool has_missing, bool missing_
 	if (from == to)
 		return;
 
-	if (ask->monotone != 0 || ask->bounded || rules->l1 > 0)
-		score_any(ask, sum + from, to - from, score);
+	if (ask->monotone != 0 || ask->bounded)
+		score_bound(ask, sum + from, to - from, score);
+	else if (rules->l1 > 0)
+		score_free(ask, true, sum + from, to - from, score);
 	else
-		score_plain(ask, sum + from, to - from, score);
+		score_free(ask, false, sum + from, to - from, score);
 	if (ask->refused && ask->refused->n > 0)
 		strike_refused(ask, has_missing, missing_left, sum + from, from, to - from, score);
 	b = find_greatest(score, to - from);
@@ -340,9 +367,6 @@ mlops_split_find(const MlGrowRules *rules, const MlScale *scale,
 	MlSplitAsk	ask;
 	int64		missing;
 
-	ask.min_units = least_units(rules, scale, node);
-	if (ask.min_units == 0)
-		return;
 	ask.rules = rules;
 	ask.scale = scale;
 	ask.binning = binning;
@@ -352,6 +376,9 @@ mlops_split_find(const MlGrowRules *rules, const MlScale *scale,
 	ask.node = node;
 	ask.refused = refused;
 	ask.bounded = node->lower > -HUGE_VAL || node->upper < HUGE_VAL;
+	ask.min_units = least_units(&ask);
+	if (ask.min_units == 0)
+		return;
 	ask.floor = Max(rules->min_gain, 0.0);
 	ask.scratch = scratch;
 	ask.best = best;

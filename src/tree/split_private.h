@@ -36,12 +36,21 @@ typedef struct MlSplitAsk
 	uint32	   *set;
 } MlSplitAsk;
 
-/* split.c: the loss's decrease by giving rows with these sums (real units) their best value */
+/* split.c */
+
+/* The loss's decrease by giving rows with these sums (real units) their best value */
 extern double mlops_split_side(const MlSplitAsk *ask, double l2, double gradient, double hessian);
 
 /*
+ * Least hessian, in units, of that many rows (1 at least).  Rows that are
+ * estimated are rounded up: who splits counts them exactly.
+ */
+extern uint32 mlops_split_units(const MlSplitAsk *ask, int64 rows);
+
+/*
  * Take the candidate with these sums (units) on its left side if it beats
- * *best: true says that it did.  l2 is that of the sides.
+ * *best: true says that it did.  l2 is that of the sides.  Categories have the
+ * bin -1.
  */
 extern bool mlops_split_take(const MlSplitAsk *ask, double l2, int bin, bool missing_left,
 							 int32 left_gradient, uint32 left_hessian);

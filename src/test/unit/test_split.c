@@ -17,7 +17,8 @@
 
 #include "unit.h"
 
-#define MAX_BINS 300
+#define MAX_BINS 65536
+#define SET_WORDS (MAX_BINS / 32)
 
 /* A random question. */
 typedef struct Ask
@@ -28,8 +29,11 @@ typedef struct Ask
 	MlNodeStats node;
 	MlRefused	refused;
 	int			monotone;
-	int64		hist[MAX_BINS];
+	int64	   *hist;			/* MAX_BINS */
 } Ask;
+
+static int64 histogram[MAX_BINS];
+static uint32 set[SET_WORDS];
 
 static int
 random_int(int below)
@@ -76,11 +80,10 @@ make_ask(Ask *ask, bool is_category)
 	MlGrowRules *rules = &ask->rules;
 
 	memset(ask, 0, sizeof(*ask));
+	ask->hist = histogram;
 	ask->binning.is_category = is_category;
 	ask->binning.has_missing = chance(0.5);
-	ask->binning.nbins = width[random_int(lengthof(width))] + 1;
-	if (is_category)
-		ask->binning.nbins++;
+	ask->binning.nbins = width[random_int(lengthof(width))] + (is_category ? 2 : 1);
 	ask->binning.missing_bin = ask->binning.nbins - (is_category ? 2 : 1);
 	ask->binning.ncuts = is_category ? 0 : ask->binning.nbins - 2;
 	ask->scale.counts = chance(0.4);
@@ -229,7 +232,7 @@ is_close(long double a, long double b, long double scale)
 }
 
 static MlSplit
-find(const Ask *ask, int slot, const MlSplit *before, uint32 *set)
+find(const Ask *ask, int slot, const MlSplit *before)
 {
 	/* exactly the documented size, so that a sanitizer sees what is beyond */
 	void	   *scratch = unit_alloc(24 * ask->binning.nbins);
@@ -263,7 +266,7 @@ try_number(Ask *ask)
 
 	for (round = 0; round <= ML_MAX_REFUSED; round++)
 	{
-		MlSplit		got = find(ask, 1, &none, NULL);
+		MlSplit		got = find(ask, 1, &none);
 		long double scale;
 		long double best = best_number(ask, &scale);
 		int64		gradient;
@@ -305,6 +308,8 @@ test_ties(void)
 	MlSplit		second;
 
 	memset(&ask, 0, sizeof(ask));
+	memset(histogram, 0, sizeof(histogram));
+	ask.hist = histogram;
 	ask.rules.min_rows = 1;
 	ask.scale.gradient = 1;
 	ask.scale.hessian = 1;
@@ -322,12 +327,12 @@ test_ties(void)
 	ask.node.count = 4;
 
 	/* 1/2 (1/1 + 0/3 - 1/4), by the bins 0, 1 (empty), 2 and 3 (empty) */
-	first = find(&ask, 3, &none, NULL);
+	first = find(&ask, 3, &none);
 	CHECK(first.bin == 0 && first.slot == 3 && first.gain == 0.375);
 	CHECK(!first.missing_left);
-	second = find(&ask, 4, &first, NULL);
+	second = find(&ask, 4, &first);
 	CHECK(second.slot == 3);
-	second = find(&ask, 2, &first, NULL);
+	second = find(&ask, 2, &first);
 	CHECK(second.slot == 2);
 
 	/* the middle rows missing, and as good on either side */
@@ -335,7 +340,7 @@ test_ties(void)
 	ask.hist[4] = mlops_entry_pack(1, 1);
 	ask.hist[5] = mlops_entry_pack(0, 2);
 	ask.node.gradient = 0;
-	first = find(&ask, 0, &none, NULL);
+	first = find(&ask, 0, &none);
 	CHECK(first.bin == 0 && !first.missing_left);
 	CHECK_NEAR(first.gain, 0.5 * (1.0 + 1.0 / 3), 1e-15);
 
@@ -344,10 +349,10 @@ test_ties(void)
 	ask.hist[4] = 0;
 	ask.hist[5] = mlops_entry_pack(5, 1);
 	ask.node.gradient = 4;
-	first = find(&ask, 0, &none, NULL);
+	first = find(&ask, 0, &none);
 	CHECK(first.bin == 0 && !first.missing_left && first.left_hessian == 3);
 	ask.rules.min_rows = 2;
-	CHECK(find(&ask, 0, &none, NULL).gain == 0);
+	CHECK(find(&ask, 0, &none).gain == 0);
 }
 
 /* Sums at the ends of their ranges. */
@@ -359,6 +364,8 @@ test_extremes(void)
 	MlSplit		got;
 
 	memset(&ask, 0, sizeof(ask));
+	memset(histogram, 0, sizeof(histogram));
+	ask.hist = histogram;
 	ask.scale.gradient = 1;
 	ask.scale.hessian = 1;
 	ask.rules.min_rows = 20;
@@ -373,28 +380,249 @@ test_extremes(void)
 	ask.node.gradient = -1;
 	ask.node.hessian = 4294967295U;
 	ask.node.count = INT64CONST(4294967295);
-	got = find(&ask, 0, &none, NULL);
+	got = find(&ask, 0, &none);
 	CHECK(got.bin == 1 && got.left_hessian == 2147483648U && got.left_gradient == -1073741824);
 	CHECK_NEAR(got.gain, 0.5 * (536870912.0 + 1073741823.0 * 1073741823.0 / 2147483647.0), 1e-9);
 
 	ask.rules.min_rows = INT64CONST(2147483647);
-	CHECK(find(&ask, 0, &none, NULL).bin == 1);
+	CHECK(find(&ask, 0, &none).bin == 1);
 	ask.rules.min_rows = INT64CONST(2147483648);
-	CHECK(find(&ask, 0, &none, NULL).gain == 0);
+	CHECK(find(&ask, 0, &none).gain == 0);
 	ask.rules.min_rows = PG_INT64_MAX;
-	CHECK(find(&ask, 0, &none, NULL).gain == 0);
+	CHECK(find(&ask, 0, &none).gain == 0);
 	ask.rules.min_rows = 0;
 	ask.rules.min_hessian = 1e300;
-	CHECK(find(&ask, 0, &none, NULL).gain == 0);
+	CHECK(find(&ask, 0, &none).gain == 0);
 	ask.rules.min_hessian = 0;
 	ask.rules.min_gain = 1e300;
-	CHECK(find(&ask, 0, &none, NULL).gain == 0);
+	CHECK(find(&ask, 0, &none).gain == 0);
 
 	/* no row has a hessian */
-	memset(ask.hist, 0, sizeof(ask.hist));
+	memset(histogram, 0, sizeof(histogram));
 	ask.node.hessian = 0;
 	ask.rules.min_gain = 0;
-	CHECK(find(&ask, 0, &none, NULL).gain == 0);
+	CHECK(find(&ask, 0, &none).gain == 0);
+}
+
+/* Is a before b in the order of a category's values? */
+static bool
+is_before(const Ask *ask, int a, int b)
+{
+	double		smooth = ask->rules.cat_smooth;
+	double		ka = mlops_entry_gradient(ask->hist[a]) * ask->scale.gradient /
+		(mlops_entry_hessian(ask->hist[a]) * ask->scale.hessian + smooth);
+	double		kb = mlops_entry_gradient(ask->hist[b]) * ask->scale.gradient /
+		(mlops_entry_hessian(ask->hist[b]) * ask->scale.hessian + smooth);
+
+	return ka < kb || (ka == kb && a < b);
+}
+
+/* Is a value told apart? */
+static bool
+is_told_apart(const Ask *ask, int bin)
+{
+	int64		hessian = mlops_entry_hessian(ask->hist[bin]);
+	long double rows = hessian;
+
+	if (!ask->scale.counts)
+		rows = ceill(rows * ask->node.count / ask->node.hessian);
+	return hessian >= 1 && rows >= ask->rules.min_cat_rows;
+}
+
+/* The best gain of groups from one end of the order, by looking for the next value again and again. */
+static long double
+best_group(const Ask *ask, bool from_end, long double *scale)
+{
+	long double best = 0;
+	int64		gradient = 0;
+	int64		hessian = 0;
+	int			last = -1;
+	int			n = 0;
+	int			limit;
+	int			i;
+	int			b;
+
+	for (b = 0; b < ask->binning.nbins; b++)
+		n += is_told_apart(ask, b);
+	limit = Min(ask->rules.max_cat_values, (n + 1) / 2);
+	for (i = 0; i < limit; i++)
+	{
+		int			next = -1;
+		long double gain;
+		long double s;
+
+		for (b = 0; b < ask->binning.nbins; b++)
+		{
+			if (!is_told_apart(ask, b) || b == last)
+				continue;
+			if (last >= 0 && is_before(ask, b, last) != from_end)
+				continue;
+			if (next < 0 || is_before(ask, b, next) != from_end)
+				next = b;
+		}
+		last = next;
+		gradient += mlops_entry_gradient(ask->hist[next]);
+		hessian += mlops_entry_hessian(ask->hist[next]);
+		gain = gain_of(ask, ask->rules.l2 + ask->rules.cat_l2, gradient, hessian, &s);
+		if (gain > ask->rules.min_gain && gain > best)
+			best = gain;
+		*scale = Max(*scale, s);
+	}
+	return best;
+}
+
+/* The best gain of one value against the rest. */
+static long double
+best_value(const Ask *ask, long double *scale)
+{
+	long double best = 0;
+	int			b;
+
+	for (b = 0; b < ask->binning.nbins; b++)
+	{
+		long double s;
+		long double gain = gain_of(ask, ask->rules.l2, mlops_entry_gradient(ask->hist[b]),
+								   mlops_entry_hessian(ask->hist[b]), &s);
+
+		if (is_told_apart(ask, b) && gain > ask->rules.min_gain && gain > best)
+			best = gain;
+		*scale = Max(*scale, s);
+	}
+	return best;
+}
+
+/* The sums of the set's bins, which must be values with rows. */
+static void
+set_sums(const Ask *ask, int64 *gradient, int64 *hessian)
+{
+	int			b;
+
+	*gradient = 0;
+	*hessian = 0;
+	for (b = 0; b < (ask->binning.nbins + 31) / 32 * 32; b++)
+	{
+		if ((set[b / 32] >> (b % 32) & 1) == 0)
+			continue;
+		CHECK(b < ask->binning.nbins && ask->hist[b] != 0);
+		*gradient += mlops_entry_gradient(ask->hist[b]);
+		*hessian += mlops_entry_hessian(ask->hist[b]);
+	}
+}
+
+/* One question about a category. */
+static void
+try_category(Ask *ask)
+{
+	bool		is_few = ask->binning.nbins <= 6;
+	double		l2 = ask->rules.l2 + (is_few ? 0 : ask->rules.cat_l2);
+	int			words = (ask->binning.nbins + 31) / 32;
+	MlSplit		none = {0};
+	MlSplit		got;
+	long double scale = 0;
+	long double best;
+	int64		gradient;
+	int64		hessian;
+
+	memset(set, 0x5a, sizeof(set));
+	got = find(ask, 1, &none);
+	if (is_few)
+		best = best_value(ask, &scale);
+	else
+	{
+		best = best_group(ask, false, &scale);
+		best = Max(best, best_group(ask, true, &scale));
+	}
+	if (best <= 1e-12L * scale)
+		CHECK(got.gain <= 1e-12 * scale);
+	else if (fabsl(best - ask->rules.min_gain) > 1e-12L * scale)
+		CHECK(is_close(got.gain, best, scale));
+	CHECK(words == SET_WORDS || set[words] == 0x5a5a5a5a);
+	if (got.gain <= 0)
+	{
+		CHECK(set[0] == 0x5a5a5a5a);
+		return;
+	}
+	CHECK(got.slot == 1 && got.is_category && !got.missing_left);
+	set_sums(ask, &gradient, &hessian);
+	CHECK(gradient == got.left_gradient && hessian == got.left_hessian);
+	check_values(ask, l2, &got);
+
+	/* a slot that does as well comes later; one that is refused not at all */
+	memset(set, 0x5a, sizeof(set));
+	CHECK(find(ask, 2, &got).slot == 1 && set[0] == 0x5a5a5a5a);
+	ask->refused.n = 1;
+	ask->refused.slot[0] = 1;
+	ask->refused.bin[0] = -1;
+	CHECK(find(ask, 1, &none).gain == 0);
+	CHECK(find(ask, 0, &none).gain == got.gain);
+}
+
+/* The best border of the order is the best of all groupings (Fisher 1958). */
+static void
+test_fisher(void)
+{
+	Ask			ask;
+	int			i;
+
+	for (i = 0; i < 200; i++)
+	{
+		MlSplit		none = {0};
+		MlSplit		got;
+		double		best = 0;
+		int			subset;
+		int			b;
+
+		make_ask(&ask, true);
+		memset(&ask.rules, 0, sizeof(ask.rules));
+		ask.rules.max_cat_values = 100;
+		ask.node.lower = -HUGE_VAL;
+		ask.node.upper = HUGE_VAL;
+		ask.binning.nbins = 7 + random_int(4);
+		ask.binning.missing_bin = ask.binning.nbins - 2;
+		make_histogram(&ask, 1.0, 1000);
+		got = find(&ask, 1, &none);
+		for (subset = 1; subset < (1 << ask.binning.nbins) - 1; subset++)
+		{
+			double		g = 0;
+			double		h = 0;
+			double		gain;
+
+			for (b = 0; b < ask.binning.nbins; b++)
+				if (subset >> b & 1)
+				{
+					g += mlops_entry_gradient(ask.hist[b]);
+					h += mlops_entry_hessian(ask.hist[b]);
+				}
+			gain = g * g / h + (ask.node.gradient - g) * (ask.node.gradient - g) /
+				(ask.node.hessian - h);
+			best = Max(best, gain);
+		}
+		best -= (double) ask.node.gradient * ask.node.gradient / ask.node.hessian;
+		best *= 0.5 * ask.scale.gradient * ask.scale.gradient / ask.scale.hessian;
+		CHECK_NEAR(got.gain, best, 1e-9);
+	}
+}
+
+/* As many values as there can be, with few and with many of them in a group. */
+static void
+test_many_values(void)
+{
+	Ask			ask;
+	int			i;
+
+	for (i = 0; i < 4; i++)
+	{
+		make_ask(&ask, true);
+		ask.rules.min_rows = 1;
+		ask.rules.min_hessian = 0;
+		ask.rules.min_gain = 0;
+		ask.rules.min_cat_rows = i;
+		ask.rules.max_cat_values = i % 2 ? 32 : 100000;
+		ask.binning.nbins = i < 2 ? MAX_BINS : 2000;
+		ask.binning.missing_bin = ask.binning.nbins - 2;
+		make_histogram(&ask, i == 0 ? 0.02 : 1.0, 1000);
+		try_category(&ask);
+	}
 }
 
 void
@@ -407,7 +635,11 @@ test_split(void)
 	{
 		make_ask(&ask, false);
 		try_number(&ask);
+		make_ask(&ask, true);
+		try_category(&ask);
 	}
+	test_fisher();
+	test_many_values();
 	test_ties();
 	test_extremes();
 }

@@ -56,6 +56,12 @@ typedef struct MlResolved
  */
 extern void mlops_registry_resolve(const MlModelRef *ref, Oid role, MlResolved *out);
 
+/*
+ * The newest version of a model, whatever its aliases; false where there is
+ * none.  Error 42710 for another's model.
+ */
+extern bool mlops_registry_newest(const char *model, Oid role, MlResolved *out);
+
 /* The errors of a model that one may use: no such alias, no such version. */
 pg_noreturn extern void mlops_registry_deny_alias(const char *model, const char *alias);
 pg_noreturn extern void mlops_registry_deny_version(const char *model, int version);

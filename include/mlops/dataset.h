@@ -265,4 +265,17 @@ extern int64 mlops_fetch_blocks(MlSource *source, const MlSignature *sig,
 								const char *target, const char *weight,
 								MlConsume consume, void *arg, int64 *nskipped);
 
+/* keyed.c */
+
+/*
+ * Run a source once and hand its rows block by block to "consume", each with
+ * the text of its key (NULL: a null), in the source's order.  Rows that are not
+ * complete miss a feature that the model skips; their slots mean nothing.  key:
+ * a column; NULL is the relation's primary key, if that is one column.
+ */
+typedef void (*MlConsumeKeyed) (void *arg, const MlBlock *block, char *const *keys,
+								const bool *complete);
+extern void mlops_fetch_keyed(MlSource *source, const MlSignature *sig, const char *key,
+							  MlConsumeKeyed consume, void *arg);
+
 #endif							/* MLOPS_DATASET_H */

@@ -50,6 +50,28 @@ LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 ROWS 20;
 COMMENT ON FUNCTION mlops.coefficients(mlops.model)
   IS 'terms of a linear model with standard errors, tests and 95 % confidence intervals';
 
+CREATE FUNCTION mlops.training_history(
+    model text,
+    OUT iteration integer,
+    OUT train_loss double precision,
+    OUT validation_loss double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mlops_training_history_name'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 ROWS 100;
+COMMENT ON FUNCTION mlops.training_history(text)
+  IS 'loss of a boosted model after each iteration, on the training rows and on those that decided when to stop';
+
+CREATE FUNCTION mlops.training_history(
+    model mlops.model,
+    OUT iteration integer,
+    OUT train_loss double precision,
+    OUT validation_loss double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mlops_training_history_value'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 ROWS 100;
+COMMENT ON FUNCTION mlops.training_history(mlops.model)
+  IS 'loss of a boosted model after each iteration, on the training rows and on those that decided when to stop';
+
 CREATE FUNCTION mlops.algorithms(
     OUT algorithm text,
     OUT summary text,

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * inspect_api.c
- *	  SQL: coefficients of a model, algorithms and their options.
+ *	  SQL: coefficients and training history of a model, algorithms and their
+ *	  options.
  *
  * IDENTIFICATION
  *	  src/api/inspect_api.c
@@ -22,6 +23,8 @@
 
 PG_FUNCTION_INFO_V1(mlops_coefficients_name);
 PG_FUNCTION_INFO_V1(mlops_coefficients_value);
+PG_FUNCTION_INFO_V1(mlops_training_history_name);
+PG_FUNCTION_INFO_V1(mlops_training_history_value);
 PG_FUNCTION_INFO_V1(mlops_algorithms);
 PG_FUNCTION_INFO_V1(mlops_algorithm_options);
 
@@ -81,6 +84,43 @@ Datum
 mlops_coefficients_value(PG_FUNCTION_ARGS)
 {
 	return coefficients(fcinfo, mlops_arg_model_by_value(fcinfo));
+}
+
+static Datum
+training_history(FunctionCallInfo fcinfo, const MlModel *model)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	const MlEnsemble *ensemble = model->body;
+
+	if (model->algo->train_trees == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("a model of algorithm \"%s\" has no training history",
+						model->algo->name)));
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < ensemble->nrounds; i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {0};
+
+		values[0] = Int32GetDatum(i + 1);
+		set_number(&values[1], &nulls[1], ensemble->history[i].train_loss);
+		set_number(&values[2], &nulls[2], ensemble->history[i].validation_loss);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+Datum
+mlops_training_history_name(PG_FUNCTION_ARGS)
+{
+	return training_history(fcinfo, mlops_arg_model_by_name(fcinfo));
+}
+
+Datum
+mlops_training_history_value(PG_FUNCTION_ARGS)
+{
+	return training_history(fcinfo, mlops_arg_model_by_value(fcinfo));
 }
 
 Datum

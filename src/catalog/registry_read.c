@@ -77,6 +77,7 @@ typedef struct ModelRow
 	int64		model_id;
 	MlTask		task;
 	Oid			owner;			/* InvalidOid: gone */
+	int			last_version;
 } ModelRow;
 
 static Oid
@@ -203,6 +204,7 @@ find_model(const char *name, ModelRow *row)
 	{
 		row->model_id = DatumGetInt64(lookup_column(&lookup, MLOPS_MODEL_MODEL_ID));
 		task = TextDatumGetCString(lookup_column(&lookup, MLOPS_MODEL_TASK));
+		row->last_version = DatumGetInt32(lookup_column(&lookup, MLOPS_MODEL_LAST_VERSION));
 		row->task = mlops_registry_task_from_name(task);
 		row->owner = mlops_owner_resolve(DatumGetObjectId(lookup_column(&lookup, MLOPS_MODEL_OWNER_OID)),
 										 NameStr(*DatumGetName(lookup_column(&lookup, MLOPS_MODEL_OWNER_NAME))),
@@ -328,6 +330,27 @@ mlops_registry_resolve(const MlModelRef *ref, Oid role, MlResolved *out)
 	}
 	if (!find_artifact(model.model_id, out->version, &out->artifact, out->hash))
 		mlops_registry_deny_version(ref->name, out->version);
+}
+
+bool
+mlops_registry_newest(const char *name, Oid role, MlResolved *out)
+{
+	ModelRow	model;
+
+	if (!find_model(name, &model))
+		return false;
+	if (!mlops_access_allowed(model.owner, role))
+		mlops_registry_deny_name(name);
+	out->model_id = model.model_id;
+	out->owner = model.owner;
+	/* numbers of dropped versions are not used again */
+	for (out->version = model.last_version; out->version > 0; out->version--)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (find_artifact(model.model_id, out->version, &out->artifact, out->hash))
+			return true;
+	}
+	return false;
 }
 
 void

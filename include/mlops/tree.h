@@ -67,13 +67,14 @@ typedef struct MlBinned
 	int			nnarrow;		/* slots of one byte; they have the offsets 0 .. nnarrow - 1, in order of slot */
 	int			nbins;			/* of all slots together */
 	int			max_nbins;		/* of one slot */
-	int			stride;			/* bytes of a row, padding included; at most 1.3 a byte of content */
+	int			stride;			/* bytes of a row: a multiple of 4, beyond that at most 1.3 a byte of content */
 	int64		ntrain;			/* rows 0 .. ntrain - 1 are for training, */
 	int64		nwatch;			/* the next to decide when to stop, */
 	int64		nholdout;		/* the last are held out */
 	uint8	   *rows;			/* (ntrain + nwatch + nholdout) x stride */
 	double	   *y;				/* target: a number, or a class index */
 	double	   *w;				/* weights, or NULL: all 1 */
+	struct MlBinSearch *search; /* private to bins.c */
 } MlBinned;
 
 /* The bin of a slot in a row of the matrix. */

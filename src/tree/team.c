@@ -53,7 +53,7 @@
 #include "team.h"
 
 #define WORK_PER_WORKER 20e6	/* units that pay for the start of a worker */
-#define SPINS 1000				/* 10 to 40 us, by processor */
+#define SPINS 2000				/* 10 to 80 us, by processor */
 #define SLEEP_MS 1000			/* nobody relies on it: wake-ups are not lost */
 #define STOP_GENERATION PG_UINT32_MAX
 #define TEAM_KEY UINT64CONST(0x6d6c6f7073000001)

@@ -225,10 +225,17 @@ struct MlSurvey
 	int64		nholdout;
 	bool		is_weighted;
 	bool		rls_applied;
-	double		sum_weight;		/* of the training rows, in order of position */
-	double	   *class_total;	/* classification: weight (or number) of the training rows by class, in order of position */
-	MlBlock		sample;			/* training rows chosen by their hash; slots and codes are final */
-	struct MlSurveyIndex *index;	/* private to survey.c */
+	double		sum_weight;		/* sum of class_total; for a regression, that of the one class of all rows */
+
+	/*
+	 * Classification: rows for training by class.  Weighted: the exact sum of the
+	 * weights of all rows of the class, times the share of its rows that are for
+	 * training (parts are not known while weights pass by).
+	 */
+	double	   *class_total;
+	MlBlock		sample;			/* training rows chosen by their hash, some of them repeatedly if they occur so; slots and codes are final; no w */
+	struct MlSurveyIndex *index;	/* private to survey_index.c */
+	struct MlSurveyRows *rows;	/* private to survey.c */
 };
 
 /* First pass.  sample_rows: at most so many rows in the sample (all training rows if fewer).  Errors and NOTICEs as mlops_dataset_read. */
@@ -237,11 +244,11 @@ extern MlSurvey *mlops_survey_read(MlSource *source, const MlWish *wish, int64 s
 /* The same of rows that are in memory already: a data set that was read (its parts hold), ... */
 extern MlSurvey *mlops_survey_dataset(const MlDataset *data, int64 sample_rows);
 
-/* Bytes the index of positions takes (about 8.5 a row), and a move of it to memory that the caller lends until the feed is over. */
+/* Bytes the index of positions takes (about 9 a row), and a move of it to memory that the caller lends until the feed is over. */
 extern Size mlops_survey_index_size(const MlSurvey *survey);
 extern void mlops_survey_move_index(MlSurvey *survey, void *to);
 
-/* Second pass: every row once, in blocks, with the rows' positions.  Error 40001 where the source answers with other rows than before. */
+/* Second pass, only once: every row once, in blocks, with the rows' positions.  Error 40001 where the source answers with other rows than before. */
 typedef void (*MlFeed) (void *arg, const MlBlock *block, const uint32 *position);
 extern void mlops_survey_feed(MlSurvey *survey, MlFeed feed, void *arg);
 

@@ -14,9 +14,11 @@
 #include "executor/tuptable.h"
 #include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
+#include "utils/tuplestore.h"
 
 #include "mlops/compat.h"
 #include "mlops/dataset.h"
+#include "mlops/numeric.h"
 
 /* source.c */
 
@@ -32,6 +34,11 @@ extern int	mlops_column_require(TupleDesc desc, const char *name);
 /* The same for a row to score: the error says that the model needs the column. */
 extern int	mlops_column_require_in_row(TupleDesc desc, const char *name);
 
+/* Rows kept of a source (see mlops_source_keep): those of an earlier run, or where this run is to put them; NULL: none. */
+extern Tuplestorestate *mlops_source_kept(MlSource *source);
+extern Tuplestorestate *mlops_source_start_keeping(MlSource *source, bool is_fickle, bool has_policy);
+extern bool mlops_source_has_policy(MlSource *source);
+
 /* fetch.c */
 
 /* Bytes of detoasted values that may gather before they are let go. */
@@ -40,6 +47,14 @@ extern int	mlops_column_require_in_row(TupleDesc desc, const char *name);
 /* Run the source once; "receive" sees every row, deformed. Returns whether a policy filtered it. */
 typedef void (*MlReceive) (void *arg, TupleTableSlot *slot);
 extern bool mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg);
+
+/*
+ * The source will be read again: where that could give other rows (volatile
+ * functions, TABLESAMPLE, LIMIT, ...) the next run keeps them for all later
+ * ones.  Forget lets them go; after an error the transaction does.
+ */
+extern void mlops_source_keep(MlSource *source);
+extern void mlops_source_forget(MlSource *source);
 
 /* convert.c: one column's datums to numbers, bytes and hash words */
 typedef enum MlConvert
@@ -117,6 +132,7 @@ extern int	mlops_dictionary_find(const MlDictionary *dict, MlString s, uint64 ha
 extern int	mlops_dictionary_size(const MlDictionary *dict);
 extern MlString mlops_dictionary_entry(const MlDictionary *dict, int code);
 extern uint64 mlops_dictionary_hash(MlString s);
+extern uint64 mlops_dictionary_entry_hash(const MlDictionary *dict, int code);
 
 /* signature.c: which column plays which part */
 typedef struct MlColumn
@@ -132,7 +148,11 @@ typedef struct MlColumn
 	int			width;			/* slots; 0: array of unknown length */
 	int64		nmissing;		/* rows with any slot missing */
 	MlDictionary *dict;
-	bool		excluded;		/* after reading */
+	/* after reading */
+	bool		excluded;
+	int			ncodes;			/* of a category: size of its dictionary */
+	int		   *codes;			/* final code by code of arrival, then of a missing one */
+	int			number;			/* in the signature */
 } MlColumn;
 
 typedef struct MlPlan
@@ -178,23 +198,110 @@ typedef struct MlReadResult
 {
 	MlStore    *store;
 	int64		nseen;
+	int64		nconverted;		/* rows whose columns were looked at */
 	int64		nskip_target;	/* NULL target */
 	int64		nskip_weight;	/* NULL or zero weight */
 	int64		nskip_feature;	/* policy SKIP */
+	int64		nsampled_out;	/* not in the fraction asked for */
 	bool		rls_applied;
 	/* target, while its task is open */
 	MlDictionary *classes;		/* labels in order of arrival, or NULL */
 	int			ndistinct;		/* integers: distinct values seen, 3 means more than two */
 	double		distinct[2];
+	/* learnt from it */
+	int		   *class_codes;	/* final class by label in order of arrival, or NULL */
+	bool		is_pair;		/* integers of two values: the class is whether it is "high" */
+	double		high;
 } MlReadResult;
-extern MlReadResult *mlops_reader_run(MlPlan *plan, const MlWish *wish, MemoryContext context);
+
+/* Takes rows in the layout of the reader's slots; they are gone when it returns. */
+typedef void (*MlSink) (void *arg, MlBlock *block, const uint64 *hash);
+
+/* The layout is about to get wider: new slot i was slot from[i]; -1: missing in all rows so far. */
+typedef void (*MlRelayout) (void *arg, int width, const int *from);
+
+extern MlReader *mlops_reader_make(MlPlan *plan, const MlWish *wish, MemoryContext context);
+
+/* Blocks of rows go to the sink as they come, in place of the store. */
+extern void mlops_reader_set_sink(MlReader *reader, MlSink sink, MlRelayout relayout, void *arg);
+extern MlReadResult *mlops_reader_result(MlReader *reader);	/* filled while it runs */
+extern MlReadResult *mlops_reader_run(MlReader *reader);
+
+/* Ready to run again, without the features that were excluded meanwhile. */
+extern void mlops_reader_reset(MlReader *reader);
 
 /* split.c */
+
+/* A row's key: identical rows are told apart by a number from 0 on. */
+static inline uint64
+mlops_split_key(uint64 hash, uint64 number, uint64 seed)
+{
+	return mlops_hash_mix(mlops_hash_mix(hash, number), seed);
+}
+
+/* Rows of a group whose key is at most its limit are held out, where it holds any. */
+typedef struct MlSplitLimits
+{
+	uint64	   *limits;
+	bool	   *holds;
+} MlSplitLimits;
+
+/* The rank-th smallest (from 0) of n keys, which are reordered. */
+extern uint64 mlops_select_key(uint64 *keys, int64 n, int64 rank);
+
+/* keys are those of group 0, 1, ..., which end at ends[0], ends[1], ...; they are reordered */
+extern MlSplitLimits mlops_split_limits(uint64 *keys, const int64 *ends, int ngroups, double fraction);
 extern int64 mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed);	/* rows held out */
 
+/* In a loop over all rows that reads memory in no order. */
+#define CHECK_EVERY_64K(i) \
+	do { \
+		if (((i) & 0xffff) == 0) \
+			CHECK_FOR_INTERRUPTS(); \
+	} while (0)
+
 /* learn.c: dictionaries and classes from rows read */
+
+/* What a feature's rows say; "arg" knows them. */
+typedef struct MlEvidence
+{
+	void	   *arg;
+
+	/* rows by code of arrival, then those without a value (palloc'd) */
+	int64	   *(*count_codes) (void *arg, int feature, int ncodes);
+
+	/* the feature's final codes are known; can be NULL */
+	void		(*set_codes) (void *arg, int feature, int ncodes);
+
+	/* of numbers: any value?  Where missing ones are replaced: one in every slot? */
+	bool		(*has_value) (void *arg, int feature);
+	bool		(*is_constant) (void *arg, int feature);
+	bool		(*is_duplicate) (void *arg, int a, int b);
+} MlEvidence;
+
 extern void mlops_learn_classes(MlPlan *plan, MlReadResult *read, const MlWish *wish, MlSignature *sig);
-extern void mlops_learn_features(MlPlan *plan, MlReadResult *read, const MlWish *wish, MlSignature *sig);
+extern void mlops_require_two_classes(const MlReadResult *read, const MlSignature *sig, bool has_0, bool has_1);
+
+/* Returns, by slot of the signature, the slot of the reader that it was. */
+extern int *mlops_learn_features(MlPlan *plan, const MlWish *wish, int width, const MlEvidence *evidence,
+								 MlSignature *sig);
+
+/* The class of a target as the reader has it. */
+static inline double
+mlops_class_of(const MlReadResult *read, double y)
+{
+	if (read->class_codes != NULL)
+		return read->class_codes[(int) y];
+	return read->is_pair ? (y == read->high ? 1.0 : 0.0) : y;
+}
+
+/* evidence.c: from rows in a store */
+extern bool mlops_store_set_classes(MlReadResult *read, bool *has_1);	/* targets become classes; returns whether class 0 occurs */
+extern MlEvidence mlops_store_evidence(MlPlan *plan, MlStore *store);
+
+/* dataset.c: errors and notices of a source that was read */
+extern void mlops_require_rows(const MlPlan *plan, const MlReadResult *read);
+extern void mlops_raise_notices(const MlPlan *plan, const MlReadResult *read);
 
 /* impute.c: replacements of missing numbers; returns cells replaced */
 extern int64 mlops_learn_fills(MlSignature *sig, MlStore *store, bool weighted);

@@ -19,8 +19,8 @@
 
 #include "data.h"
 
-static void
-require_rows(const MlPlan *plan, const MlReadResult *read)
+void
+mlops_require_rows(const MlPlan *plan, const MlReadResult *read)
 {
 	if (read->store->nrows > 0)
 		return;
@@ -28,6 +28,11 @@ require_rows(const MlPlan *plan, const MlReadResult *read)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("source has no rows")));
+	if (read->nsampled_out > 0 && read->nskip_feature == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the sample of the source has no rows"),
+				 errhint("Raise the fraction \"sample\" or leave it out.")));
 	if (read->nskip_target == read->nseen)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
@@ -36,7 +41,7 @@ require_rows(const MlPlan *plan, const MlReadResult *read)
 	{
 		const MlColumn *column = &plan->features[i];
 
-		if (column->missing == ML_MISSING_SKIP && column->nmissing == read->nskip_feature)
+		if (column->missing == ML_MISSING_SKIP && column->nmissing == read->nconverted)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
 					 errmsg("feature \"%s\" has no values, so that every row would be skipped",
@@ -51,8 +56,8 @@ require_rows(const MlPlan *plan, const MlReadResult *read)
 					   read->nskip_feature)));
 }
 
-static void
-raise_notices(const MlPlan *plan, const MlReadResult *read)
+void
+mlops_raise_notices(const MlPlan *plan, const MlReadResult *read)
 {
 	if (plan->quiet)
 		return;
@@ -87,25 +92,37 @@ mlops_dataset_read(MlSource *source, const MlWish *wish)
 	MlPlan	   *plan;
 	MlReadResult *read;
 	MlStore    *store;
+	MlEvidence	evidence;
+	int		   *from;
+	bool		has_0;
+	bool		has_1;
 
 	data->context = context;
 	data->sig = sig;
 	plan = mlops_plan_make(source, wish);
-	read = mlops_reader_run(plan, wish, context);
+	read = mlops_reader_run(mlops_reader_make(plan, wish, context));
 	store = read->store;
 	mlops_progress_phase(ML_PHASE_PREPARING);
-	require_rows(plan, read);
+	mlops_require_rows(plan, read);
 
 	mlops_learn_classes(plan, read, wish, sig);
+	if (sig->task == ML_TASK_CLASSIFICATION)
+	{
+		has_0 = mlops_store_set_classes(read, &has_1);
+		mlops_require_two_classes(read, sig, has_0, has_1);
+	}
 	data->nholdout = mlops_split(store, sig->nclasses, wish->holdout, wish->seed);
-	mlops_learn_features(plan, read, wish, sig);
+	evidence = mlops_store_evidence(plan, store);
+	from = mlops_learn_features(plan, wish, store->width, &evidence, sig);
+	if (sig->width < store->width)
+		mlops_store_remap(store, sig->width, from);
 	data->nimputed = mlops_learn_fills(sig, store, plan->has_weight);
-	raise_notices(plan, read);
+	mlops_raise_notices(plan, read);
 
 	for (int i = 0; i < store->nblocks && !plan->has_weight; i++)
 		store->blocks[i].w = NULL;
 	data->nrows = store->nrows;
-	data->nskipped = read->nseen - store->nrows;
+	data->nskipped = read->nskip_target + read->nskip_weight + read->nskip_feature;
 	data->ntrain = data->nrows - data->nholdout;
 	data->nblocks = store->nblocks;
 	data->blocks = store->blocks;

@@ -131,3 +131,9 @@ mlops_dictionary_entry(const MlDictionary *dict, int code)
 {
 	return dict->entries[code];
 }
+
+uint64
+mlops_dictionary_entry_hash(const MlDictionary *dict, int code)
+{
+	return dict->hashes[code];
+}

@@ -21,6 +21,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "tcop/dest.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
@@ -36,6 +37,7 @@ typedef struct FetchReceiver
 {
 	DestReceiver pub;
 	TupleDesc	expected;
+	Tuplestorestate *keep;		/* rows are kept there, too; or NULL */
 	MlReceive	receive;
 	void	   *arg;
 } FetchReceiver;
@@ -59,6 +61,8 @@ fetch_receive(TupleTableSlot *slot, DestReceiver *self)
 {
 	FetchReceiver *fr = (FetchReceiver *) self;
 
+	if (fr->keep != NULL)
+		tuplestore_puttupleslot(fr->keep, slot);
 	slot_getallattrs(slot);
 	fr->receive(fr->arg, slot);
 	return true;
@@ -67,6 +71,22 @@ fetch_receive(TupleTableSlot *slot, DestReceiver *self)
 static void
 fetch_nothing(DestReceiver *self)
 {
+}
+
+/* Rows kept by an earlier run. */
+static bool
+fetch_kept(MlSource *source, Tuplestorestate *kept, MlReceive receive, void *arg)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(source->desc, &TTSOpsMinimalTuple);
+
+	tuplestore_rescan(kept);
+	while (tuplestore_gettupleslot(kept, true, false, slot))
+	{
+		slot_getallattrs(slot);
+		receive(arg, slot);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	return mlops_source_has_policy(source);
 }
 
 static bool
@@ -82,16 +102,50 @@ policy_walker(Node *node, void *context)
 	return expression_tree_walker(node, policy_walker, context);
 }
 
+/*
+ * Could the query answer with other rows when it is run again under the same
+ * snapshot?  Volatile functions and TABLESAMPLE do; so does whatever depends on
+ * the order of rows, which synchronised scans change: LIMIT, DISTINCT ON,
+ * windows, and aggregates (float sums differ in the last bit).
+ */
+static bool
+fickle_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+		return ((RangeTblEntry *) node)->tablesample != NULL;
+	if (IsA(node, Query))
+	{
+		Query	   *query = (Query *) node;
+
+		return query->limitCount != NULL || query->limitOffset != NULL ||
+			query->hasDistinctOn || query->hasWindowFuncs || query->hasAggs ||
+			query_tree_walker(query, fickle_walker, context, QTW_EXAMINE_RTES_BEFORE);
+	}
+	return expression_tree_walker(node, fickle_walker, context);
+}
+
 bool
 mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg)
 {
-	Query	   *query = mlops_source_analyze(source);
-	bool		has_policy = policy_walker((Node *) query, NULL);
+	Tuplestorestate *kept;
+	Query	   *query;
+	bool		has_policy;
 	FetchReceiver fr;
 	PlannedStmt *plan;
 	QueryDesc  *qd;
 
+	kept = mlops_source_kept(source);
+	if (kept != NULL)
+		return fetch_kept(source, kept, receive, arg);
+	query = mlops_source_analyze(source);
+	has_policy = policy_walker((Node *) query, NULL);
 	memset(&fr, 0, sizeof(fr));
+	fr.keep = mlops_source_start_keeping(source,
+										 contain_volatile_functions((Node *) query) ||
+										 fickle_walker((Node *) query, NULL),
+										 has_policy);
 	fr.pub.receiveSlot = fetch_receive;
 	fr.pub.rStartup = fetch_startup;
 	fr.pub.rShutdown = fetch_nothing;

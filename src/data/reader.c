@@ -39,6 +39,7 @@
 #define EXPONENT_BITS UINT64CONST(0x7FF0000000000000)
 #define NEGATIVE_ZERO UINT64CONST(0x8000000000000000)
 #define MISSING_WORD UINT64CONST(0x7FF8000000000000)
+#define SAMPLE_KEY UINT64CONST(0x9c6e1d5a3f27b84d)	/* which rows a fraction keeps; frozen */
 
 typedef struct ReadColumn
 {
@@ -47,7 +48,7 @@ typedef struct ReadColumn
 	int			slot;			/* its feature's slot, or -1 */
 	MlColumn   *feature;		/* or NULL */
 	const MlConverter *conv;
-	int			run;			/* float8 columns from here on that lie side by side */
+	int			run;			/* columns of one float type from here on that lie side by side */
 } ReadColumn;
 
 struct MlReader
@@ -64,6 +65,11 @@ struct MlReader
 	uint64	   *words;			/* likewise */
 	int			narrays;		/* array features whose length is not known yet */
 	int			target_task;	/* an MlTask, or 0 while integers may be either */
+	uint64		sample_below;	/* rows whose mixed hash is below are read; 0: all */
+	MlSink		sink;			/* takes full blocks in place of the store, or NULL */
+	MlRelayout	relayout;
+	void	   *sink_arg;
+	MemoryContext caller_context;
 };
 
 /* Give every feature its slots; returns the width of a row. */
@@ -74,8 +80,10 @@ assign_slots(MlReader *reader)
 
 	for (int i = 0; i < reader->plan->nfeatures; i++)
 	{
-		reader->plan->features[i].slot = width;
-		width += reader->plan->features[i].width;
+		MlColumn   *column = &reader->plan->features[i];
+
+		column->slot = column->excluded ? -1 : width;
+		width += column->excluded ? 0 : column->width;
 	}
 	if (width > MAX_SLOTS)
 		ereport(ERROR,
@@ -89,12 +97,28 @@ assign_slots(MlReader *reader)
 	{
 		ReadColumn *column = &reader->columns[i];
 
-		column->run = column->kind == CONVERT_FLOAT8 && column->feature != NULL;
+		column->run = column->feature != NULL &&
+			(column->kind == CONVERT_FLOAT8 || column->kind == CONVERT_FLOAT4);
 		if (column->run > 0 && i + 1 < reader->ncolumns && column[1].run > 0 &&
-			column[1].source == column->source + 1 && column[1].slot == column->slot + 1)
+			column[1].kind == column->kind && column[1].source == column->source + 1 && column[1].slot == column->slot + 1)
 			column->run = column[1].run + 1;
 	}
 	return width;
+}
+
+/* Hand the rows that have gathered to the sink. */
+static void
+flush_sink(MlReader *reader)
+{
+	MlStore    *store = reader->store;
+	MemoryContext old;
+
+	if (store->nblocks == 0 || store->blocks[0].nrows == 0)
+		return;
+	old = MemoryContextSwitchTo(reader->caller_context);
+	reader->sink(reader->sink_arg, &store->blocks[0], store->hash[0]);
+	MemoryContextSwitchTo(old);
+	store->blocks[0].nrows = 0;
 }
 
 /* The first non-null value of an array column fixes its length. */
@@ -137,6 +161,11 @@ discover_arrays(MlReader *reader, const Datum *values, const bool *nulls)
 	{
 		MemoryContext old = MemoryContextSwitchTo(reader->context);
 
+		if (reader->sink != NULL)
+		{
+			flush_sink(reader);
+			reader->relayout(reader->sink_arg, width, from);
+		}
 		mlops_store_remap(reader->store, width, from);
 		MemoryContextSwitchTo(old);
 	}
@@ -204,14 +233,12 @@ note_missing(MlColumn *feature)
 static void
 check_missing(const MlReader *reader)
 {
-	int64		nread = reader->store->nrows + reader->result->nskip_feature;
-
 	for (int i = 0; i < reader->plan->nfeatures; i++)
 	{
 		const MlColumn *feature = &reader->plan->features[i];
 
 		if (feature->missing == ML_MISSING_ERROR && feature->nmissing > 0 &&
-			feature->nmissing < nread)
+			feature->nmissing < reader->result->nconverted)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("column \"%s\" contains a missing value", feature->name)));
@@ -299,9 +326,9 @@ fold_product(uint64 a, uint64 b)
 }
 
 /*
- * float8 columns side by side, the common case of wide tables, without a
- * branch per value.  False: one is null, NaN or infinite, do it column by
- * column.
+ * float8 or float4 columns side by side, the common case of wide tables,
+ * without a branch per value.  False: one is null, NaN or infinite, do it
+ * column by column.
  */
 static inline bool
 read_run(const ReadColumn *column, const Datum *values, const bool *nulls,
@@ -313,6 +340,23 @@ read_run(const ReadColumn *column, const Datum *values, const bool *nulls,
 
 	values += column->source;
 	nulls += column->source;
+	if (column->kind == CONVERT_FLOAT4)
+	{
+		for (int i = 0; i < column->run; i++)
+		{
+			union
+			{
+				double		number;
+				uint64		bits;
+			}			u;
+
+			u.number = (double) DatumGetFloat4(values[i]) + 0.0;
+			special |= nulls[i] | ((u.bits & EXPONENT_BITS) == EXPONENT_BITS);
+			words[i] = u.bits;
+			slots[i] = u.bits;
+		}
+		return !special;
+	}
 	for (int i = 0; i < column->run; i++)
 	{
 		uint64		bits = (uint64) values[i];
@@ -426,12 +470,15 @@ receive_row(void *arg, TupleTableSlot *slot)
 	double		y;
 	double		w = 1.0;
 	int			row;
+	uint64	   *hash;
+	bool		keep;
 
 	if (result->nseen++ % MLOPS_BLOCK_ROWS == 0 ||
 		unlikely(MemoryContextMemAllocated(reader->row_context, false) > ROW_MEMORY_MAX))
 	{
 		MemoryContextReset(reader->row_context);
-		mlops_store_check_budget(store, 0);
+		if (reader->sink == NULL)
+			mlops_store_check_budget(store, 0);
 		check_missing(reader);
 		mlops_progress_rows(result->nseen - 1);
 		CHECK_FOR_INTERRUPTS();
@@ -459,11 +506,19 @@ receive_row(void *arg, TupleTableSlot *slot)
 	}
 	if (unlikely(reader->narrays > 0))
 		discover_arrays(reader, values, nulls);
+	if (reader->sink != NULL && store->nblocks > 0 &&
+		store->blocks[0].nrows == MLOPS_BLOCK_ROWS)
+		flush_sink(reader);
 	mlops_store_reserve(store);
 	block = &store->blocks[store->nblocks - 1];
 	row = block->nrows;
-	if (read_columns(reader, values, nulls, block->x + (Size) row * block->width,
-					 &store->hash[store->nblocks - 1][row]))
+	hash = &store->hash[store->nblocks - 1][row];
+	keep = read_columns(reader, values, nulls, block->x + (Size) row * block->width, hash);
+	result->nconverted++;
+	if (reader->sample_below > 0 &&
+		mlops_hash_mix(*hash, reader->wish->seed ^ SAMPLE_KEY) >= reader->sample_below)
+		result->nsampled_out++;
+	else if (keep)
 	{
 		block->y[row] = y;
 		block->w[row] = w;
@@ -546,28 +601,85 @@ prepare_columns(MlReader *reader)
 	}
 }
 
-MlReadResult *
-mlops_reader_run(MlPlan *plan, const MlWish *wish, MemoryContext context)
+/* Fraction of the hashes as a bound; 0 for all of them. */
+static uint64
+sample_bound(double fraction)
+{
+	double		bound = ldexp(fraction, 64);
+
+	if (fraction <= 0 || bound >= ldexp(1.0, 64))
+		return 0;
+	return Max((uint64) bound, 1);
+}
+
+MlReader *
+mlops_reader_make(MlPlan *plan, const MlWish *wish, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	MlReader   *reader = palloc0(sizeof(MlReader));
-	MlReadResult *result = palloc0(sizeof(MlReadResult));
 
 	reader->plan = plan;
 	reader->wish = wish;
-	reader->result = result;
+	reader->result = palloc0(sizeof(MlReadResult));
 	reader->context = context;
-	reader->row_context = AllocSetContextCreate(context, "mlops row values",
-												ALLOCSET_DEFAULT_SIZES);
+	reader->sample_below = sample_bound(wish->sample);
 	decide_task(reader);
 	prepare_columns(reader);
-	reader->store = result->store = mlops_store_make(context, 0);
+	reader->store = reader->result->store = mlops_store_make(context, 0);
 	reader->store->width = assign_slots(reader);
 	MemoryContextSwitchTo(old);
+	return reader;
+}
 
-	result->rls_applied = mlops_fetch_rows(plan->source, receive_row, reader);
+void
+mlops_reader_set_sink(MlReader *reader, MlSink sink, MlRelayout relayout, void *arg)
+{
+	reader->sink = sink;
+	reader->relayout = relayout;
+	reader->sink_arg = arg;
+}
+
+MlReadResult *
+mlops_reader_result(MlReader *reader)
+{
+	return reader->result;
+}
+
+MlReadResult *
+mlops_reader_run(MlReader *reader)
+{
+	MlReadResult *result = reader->result;
+
+	reader->caller_context = CurrentMemoryContext;
+	reader->row_context = AllocSetContextCreate(reader->context, "mlops row values",
+												ALLOCSET_DEFAULT_SIZES);
+	result->rls_applied = mlops_fetch_rows(reader->plan->source, receive_row, reader);
 	check_missing(reader);
+	if (reader->sink != NULL)
+		flush_sink(reader);
 	mlops_progress_rows(result->nseen);
 	MemoryContextDelete(reader->row_context);
 	return result;
+}
+
+void
+mlops_reader_reset(MlReader *reader)
+{
+	MlReadResult *result = reader->result;
+	MemoryContext old = MemoryContextSwitchTo(reader->context);
+
+	result->nseen = result->nconverted = result->nsampled_out = 0;
+	result->nskip_target = result->nskip_weight = result->nskip_feature = 0;
+	for (int i = 0; i < reader->ncolumns; i++)
+	{
+		MlColumn   *feature = reader->columns[i].feature;
+
+		if (feature != NULL && feature->excluded)
+			reader->columns[i].feature = NULL;
+	}
+	reader->narrays = 0;
+	MemoryContextDelete(reader->store->context);
+	reader->store = result->store = mlops_store_make(reader->context, 0);
+	reader->store->width = assign_slots(reader);
+	MemoryContextSwitchTo(old);
 }

@@ -31,6 +31,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/tuplestore.h"
 #include "utils/varlena.h"
 
 #include "mlops/compat.h"
@@ -41,6 +42,9 @@ typedef struct SourceQuery
 {
 	const char *sql;			/* what is run */
 	RawStmt    *raw;
+	bool		keep;			/* rows that could differ in another run are kept */
+	bool		has_policy;		/* where they are: a policy filtered them */
+	Tuplestorestate *kept;
 } SourceQuery;
 
 /* Turn an error position in our text into an internal one, as SPI does. */
@@ -350,6 +354,50 @@ mlops_source_narrow(MlSource *source, const bool *wanted)
 	set_query(narrow, select_columns(rel, wanted));
 	relation_close(rel, NoLock);
 	return narrow;
+}
+
+void
+mlops_source_keep(MlSource *source)
+{
+	((SourceQuery *) source->query)->keep = true;
+}
+
+Tuplestorestate *
+mlops_source_start_keeping(MlSource *source, bool is_fickle, bool has_policy)
+{
+	SourceQuery *sq = (SourceQuery *) source->query;
+	MemoryContext old;
+
+	if (!sq->keep || !is_fickle)
+		return NULL;
+	old = MemoryContextSwitchTo(GetMemoryChunkContext(sq));
+	sq->kept = tuplestore_begin_heap(false, false, work_mem);
+	sq->has_policy = has_policy;
+	MemoryContextSwitchTo(old);
+	return sq->kept;
+}
+
+Tuplestorestate *
+mlops_source_kept(MlSource *source)
+{
+	return ((SourceQuery *) source->query)->kept;
+}
+
+bool
+mlops_source_has_policy(MlSource *source)
+{
+	return ((SourceQuery *) source->query)->has_policy;
+}
+
+void
+mlops_source_forget(MlSource *source)
+{
+	SourceQuery *sq = (SourceQuery *) source->query;
+
+	if (sq->kept != NULL)
+		tuplestore_end(sq->kept);
+	sq->kept = NULL;
+	sq->keep = false;
 }
 
 /* The nearest column name, if it is near enough to be meant. */

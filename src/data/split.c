@@ -26,8 +26,6 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "mlops/numeric.h"
-
 #include "data.h"
 
 typedef struct HashedRow
@@ -39,13 +37,6 @@ typedef struct HashedRow
 
 #define ROWS_PER_BUCKET 8
 
-/* In a loop over all rows that reads memory in no order. */
-#define CHECK_EVERY_64K(i) \
-	do { \
-		if (((i) & 0xffff) == 0) \
-			CHECK_FOR_INTERRUPTS(); \
-	} while (0)
-
 #define ST_SORT sort_hashed_rows
 #define ST_ELEMENT_TYPE HashedRow
 #define ST_COMPARE(a, b) ((a)->hash < (b)->hash ? -1 : (a)->hash > (b)->hash ? 1 : 0)
@@ -53,9 +44,8 @@ typedef struct HashedRow
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/* The rank-th smallest (from 0) of n keys, which are reordered. */
-static uint64
-select_key(uint64 *keys, int64 n, int64 rank)
+uint64
+mlops_select_key(uint64 *keys, int64 n, int64 rank)
 {
 	int64		low = 0;
 	int64		high = n - 1;
@@ -151,8 +141,30 @@ make_keys(HashedRow *rows, uint32 n, uint64 seed)
 
 		number = (i > 0 && hash == previous) ? number + 1 : 0;
 		previous = hash;
-		rows[i].hash = mlops_hash_mix(mlops_hash_mix(hash, number), seed);
+		rows[i].hash = mlops_split_key(hash, number, seed);
 	}
+}
+
+MlSplitLimits
+mlops_split_limits(uint64 *keys, const int64 *ends, int ngroups, double fraction)
+{
+	MlSplitLimits split;
+
+	split.limits = palloc0(sizeof(uint64) * ngroups);
+	split.holds = palloc0(sizeof(bool) * ngroups);
+	for (int g = 0; g < ngroups; g++)
+	{
+		int64		first = g > 0 ? ends[g - 1] : 0;
+		int64		count = ends[g] - first;
+		int64		want = Min((int64) floor(fraction * count + 0.5), count - 1);
+
+		CHECK_FOR_INTERRUPTS();
+		if (want <= 0)
+			continue;
+		split.holds[g] = true;
+		split.limits[g] = mlops_select_key(keys + first, count, want - 1);
+	}
+	return split;
 }
 
 int64
@@ -168,8 +180,7 @@ mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed)
 	uint32	   *starts;
 	int64	   *group_start;
 	uint64	   *keys;
-	uint64	   *limits;
-	bool	   *holds;
+	MlSplitLimits split;
 
 	if (fraction <= 0 || n < 2)
 		return 0;
@@ -192,8 +203,6 @@ mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed)
 	/* keys by class */
 	group_start = palloc0(sizeof(int64) * (ngroups + 1));
 	keys = palloc_extended(sizeof(uint64) * n, MCXT_ALLOC_HUGE);
-	limits = palloc0(sizeof(uint64) * ngroups);
-	holds = palloc0(sizeof(bool) * ngroups);
 	for (int b = 0; b < store->nblocks && nclasses > 0; b++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -211,24 +220,13 @@ mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed)
 		CHECK_EVERY_64K(i);
 		keys[group_start[g]++] = rows[i].hash;
 	}
-	for (int g = 0; g < ngroups; g++)
-	{
-		int64		first = g > 0 ? group_start[g - 1] : 0;
-		int64		count = group_start[g] - first;
-		int64		want = Min((int64) floor(fraction * count + 0.5), count - 1);
-
-		CHECK_FOR_INTERRUPTS();
-		if (want <= 0)
-			continue;
-		holds[g] = true;
-		limits[g] = select_key(keys + first, count, want - 1);
-	}
+	split = mlops_split_limits(keys, group_start, ngroups, fraction);
 	for (int64 i = 0; i < n; i++)
 	{
 		uint32		g = rows[i].group;
 
 		CHECK_EVERY_64K(i);
-		if (holds[g] && rows[i].hash <= limits[g])
+		if (split.holds[g] && rows[i].hash <= split.limits[g])
 		{
 			store->part[rows[i].row / MLOPS_BLOCK_ROWS][rows[i].row % MLOPS_BLOCK_ROWS] = 1;
 			nheld++;

@@ -1,0 +1,75 @@
+/*-------------------------------------------------------------------------
+ *
+ * prepare.c
+ *	  From a survey to the matrix of bins in a team's memory.
+ *
+ * The memory holds the matrix, then the work area.  While the rows are read,
+ * nobody works, so the index of positions is kept in the work area.
+ *
+ * IDENTIFICATION
+ *	  src/tree/prepare.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "mlops/base.h"
+
+#include "prepare.h"
+
+#define SAMPLE_ROWS 100000
+#define SAMPLE_ROWS_MIN 20000
+#define SAMPLE_BYTES (64 * 1024 * 1024)
+#define LINE 64					/* bytes of a cache line */
+
+typedef struct PutArg
+{
+	MlBinned   *bins;
+	MlFeed		also;
+	void	   *also_arg;
+} PutArg;
+
+int64
+mlops_prepare_sample_rows(int nslots)
+{
+	int64		fit = SAMPLE_BYTES / ((int64) sizeof(double) * Max(nslots, 1));
+
+	return Max(Min(SAMPLE_ROWS, fit), SAMPLE_ROWS_MIN);
+}
+
+static void
+put_block(void *arg, const MlBlock *block, const uint32 *position)
+{
+	PutArg	   *put = arg;
+
+	mlops_bins_put(put->bins, block, position);
+	if (put->also)
+		put->also(put->also_arg, block, position);
+}
+
+MlTeam *
+mlops_prepare_team(MlBinned *bins, MlSurvey *survey, int nmembers,
+				   Size work, char **work_at, MlFeed also, void *also_arg)
+{
+	int64		nrows = survey->ntrain + survey->nwatch + survey->nholdout;
+	Size		matrix = TYPEALIGN(LINE, mlops_bins_size(bins, nrows, survey->is_weighted));
+	Size		index = mlops_survey_index_size(survey);
+	Size		size = add_size(matrix, Max(work, index));
+	PutArg		put = {bins, also, also_arg};
+	MlTeam	   *team;
+
+	mlops_budget_check(add_size(size, MemoryContextMemAllocated(survey->context, true)),
+					   mlops_guc_training_memory, "mlops.training_memory",
+					   "Train on a part of the rows with the option \"sample\", or raise mlops.training_memory.");
+	team = mlops_team_make(nmembers, size);
+	*work_at = team->base + matrix;
+
+	mlops_bins_place(bins, team->base, survey->ntrain, survey->nwatch,
+					 survey->nholdout, survey->is_weighted);
+	mlops_survey_move_index(survey, *work_at);
+	mlops_survey_feed(survey, put_block, &put);
+	memset(*work_at, 0, index);
+	return team;
+}

@@ -136,6 +136,8 @@ discover_arrays(MlReader *reader, const Datum *values, const bool *nulls)
 
 		if (column->width > 0 || nulls[column->source])
 			continue;
+		if (!found && reader->sink != NULL)
+			flush_sink(reader); /* in the layout that they have */
 		column->width = mlops_convert_array_length(&column->conv,
 												   DatumGetArrayTypeP(values[column->source]));
 		if (column->width == 0)
@@ -162,10 +164,7 @@ discover_arrays(MlReader *reader, const Datum *values, const bool *nulls)
 		MemoryContext old = MemoryContextSwitchTo(reader->context);
 
 		if (reader->sink != NULL)
-		{
-			flush_sink(reader);
 			reader->relayout(reader->sink_arg, width, from);
-		}
 		mlops_store_remap(reader->store, width, from);
 		MemoryContextSwitchTo(old);
 	}

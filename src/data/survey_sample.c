@@ -198,12 +198,18 @@ add_row(MlSampler *sampler, uint64 key, uint64 hash, const double *x, double y)
 void
 mlops_sampler_add(MlSampler *sampler, const MlBlock *block, const uint64 *hash)
 {
+	uint64		keys[MLOPS_BLOCK_ROWS];
+
 	for (int i = 0; i < block->nrows; i++)
 	{
-		uint64		key = mlops_hash_mix(hash[i], sampler->seed);
-
-		if (key <= sampler->threshold)
-			add_row(sampler, key, hash[i], block->x + (Size) i * block->width, block->y[i]);
+		keys[i] = mlops_hash_mix(hash[i], sampler->seed);
+		if (keys[i] <= sampler->threshold)
+			__builtin_prefetch(&sampler->slots[hash[i] & sampler->mask]);
+	}
+	for (int i = 0; i < block->nrows; i++)
+	{
+		if (keys[i] <= sampler->threshold)
+			add_row(sampler, keys[i], hash[i], block->x + (Size) i * block->width, block->y[i]);
 	}
 }
 

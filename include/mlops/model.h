@@ -80,13 +80,40 @@ typedef struct MlCacheStats
 } MlCacheStats;
 extern void mlops_model_cache_stats(MlCacheStats *out);
 
-/* train.c */
+/* train_options.c */
 
-/* Options that every algorithm of train() takes, besides its own. */
+/* Options that algorithms of train() take besides their own: those that train by passes, and trees. */
 extern const MlParamDef mlops_train_params[];
+extern const MlParamDef mlops_tree_params[];
+extern const MlParamDef *mlops_train_general(const MlAlgo *algo);
 
-/* Unpack the options that say how to read the source into a wish (target, features and weight stay). */
-extern void mlops_train_wish(const MlParams *params, MlWish *wish);
+/*
+ * Unpack the options that say how to read the source into a wish (target,
+ * features, weight and holdout stay).  algo: whose options they are.
+ */
+extern void mlops_train_wish(const MlAlgo *algo, const MlParams *params, MlWish *wish);
+
+/* What became of the rows that were read. */
+typedef struct MlRowCounts
+{
+	int64		nrows;			/* kept */
+	int64		ntrain;
+	int64		nwatch;			/* that decided when to stop */
+	int64		nholdout;
+	int64		nskipped;
+	int64		nimputed;		/* cells */
+	bool		is_weighted;
+	bool		rls_applied;
+} MlRowCounts;
+
+/*
+ * What the artifact remembers of its training: counts of data and options in
+ * effect; never times, OIDs or library versions (P7).
+ */
+extern Jsonb *mlops_train_facts(const MlRowCounts *counts, const MlParams *params);
+
+/* train.c */
+extern void mlops_dataset_counts(const MlDataset *data, MlRowCounts *counts);
 
 /*
  * Run the algorithm's passes over the training part.  The result lives in a
@@ -95,16 +122,26 @@ extern void mlops_train_wish(const MlParams *params, MlWish *wish);
  */
 extern MlModel *mlops_train_run(const MlAlgo *algo, MlDataset *data, MlParams *params);
 
-/*
- * What the artifact remembers of its training: counts of data and options in
- * effect; never times, OIDs or library versions (P7).
- */
-extern Jsonb *mlops_train_facts(const MlDataset *data, const MlParams *params);
-
 /* What a pass ended with: error 22003 for overflow, 22000 where no solution is unique; else returns. */
 extern void mlops_train_check_status(const MlAlgo *algo, MlStatus status);
 
+/* train_trees.c */
+extern void mlops_survey_counts(const MlSurvey *survey, MlRowCounts *counts);
+
+/*
+ * Train a tree algorithm (algo->train_trees) on a survey that has not been fed
+ * yet.  tr is filled in: what the model answers on the rows that were held out,
+ * for mlops_assess_trees.  previous: the model to go on from, or NULL; error
+ * 22023 unless it is of the same algorithm, target, classes and features.  The result and what tr points to live in a child of
+ * CurrentMemoryContext and point into survey, which must outlive them.
+ */
+extern MlModel *mlops_train_trees(const MlAlgo *algo, MlSurvey *survey, MlParams *params,
+								  const MlModel *previous, MlTreeTrain *tr);
+
 /* assess.c: metrics of a model on the rows of one part (0 training, 1 holdout) as a jsonb object */
 extern Jsonb *mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part);
+
+/* The same from the answers of mlops_train_trees: on the holdout, or where nothing was held out on the training rows. */
+extern Jsonb *mlops_assess_trees(const MlModel *model, const MlTreeTrain *tr);
 
 #endif							/* MLOPS_MODEL_H */

@@ -300,6 +300,9 @@ typedef struct MlTreeTrain
 	double	   *train_w;
 } MlTreeTrain;
 
+/* prepare.c: sample rows worth asking a survey for, for so many slots: 100,000, fewer where they would take more than 64 MB, never under 20,000 */
+extern int64 mlops_prepare_sample_rows(int nslots);
+
 /* boost.c, forest.c: train; the ensemble lives in the current context */
 extern MlEnsemble *mlops_boost_train(MlTreeTrain *tr);
 extern MlEnsemble *mlops_forest_train(MlTreeTrain *tr, bool single_tree);

@@ -56,6 +56,17 @@ static const MlParamDef fit_params[] = {
 	{NULL}
 };
 
+/* trees choose rows and columns at random */
+static const MlParamDef fit_tree_params[] = {
+	{"class_weight", ML_PARAM_JSON, 0, 0, 0, NULL,
+	"\"balanced\", or an object of class to factor; classification only"},
+	{"missing", ML_PARAM_CHOICE, 0, 0, 0, "skip|error",
+	"whether a row with a missing value is left out or an error"},
+	{"seed", ML_PARAM_INTEGER, 0, 0, MLOPS_MAX_SEED, NULL,
+	"decides every random choice of the training"},
+	{NULL}
+};
+
 static void
 report_changed(const char *what)
 {
@@ -64,11 +75,28 @@ report_changed(const char *what)
 			 errmsg("%s of aggregate fit must be the same for all rows of a group", what)));
 }
 
+static void
+refuse_option(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("aggregate fit does not take option \"%s\"", name),
+			 errhint("Use mlops.train(), which reads a source more than once and knows versions.")));
+}
+
 static MlParams *
 parse_jsonb(Jsonb *options, const MlAlgo *algo)
 {
-	return mlops_params_parse(options, fit_params, algo->params,
-							  psprintf("algorithm \"%s\" in fit", algo->name));
+	MlParams   *params = mlops_params_parse(options, algo->train_trees ? fit_tree_params : fit_params,
+											algo->params,
+											psprintf("algorithm \"%s\" in fit", algo->name));
+
+	if (mlops_param_exists(params, "n_iter_no_change") &&
+		mlops_param_integer(params, "n_iter_no_change") > 0)
+		refuse_option("n_iter_no_change");
+	if (mlops_param_exists(params, "warm_start") && mlops_param_boolean(params, "warm_start"))
+		refuse_option("warm_start");
+	return params;
 }
 
 static MlParams *
@@ -531,7 +559,7 @@ finish_one_pass(const FitState *s, const MlAlgo *algo, MlParams *params)
 {
 	MlModel    *model = palloc0(sizeof(MlModel));
 	void	   *partial = palloc(s->payload_len);
-	MlDataset	counts;
+	MlRowCounts counts;
 	MlTrain		tr;
 
 	/* a window may ask for the result again and then go on: work on a copy */
@@ -642,6 +670,22 @@ make_dataset(const FitState *s, const MlAlgo *algo)
 	return data;
 }
 
+static MlModel *
+train_group(MlDataset *data, const MlAlgo *algo, MlParams *params)
+{
+	MlTreeTrain tr;
+
+	if (data->sig->task == ML_TASK_CLASSIFICATION && data->sig->nclasses < 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("target of aggregate fit has one class only")));
+	if (algo->train_trees == NULL)
+		return mlops_train_run(algo, data, params);
+	return mlops_train_trees(algo,
+							 mlops_survey_dataset(data, mlops_prepare_sample_rows(data->sig->width)),
+							 params, NULL, &tr);
+}
+
 Datum
 mlops_fit_final(PG_FUNCTION_ARGS)
 {
@@ -661,14 +705,6 @@ mlops_fit_final(PG_FUNCTION_ARGS)
 	if (algo->one_pass)
 		model = finish_one_pass(s, algo, params);
 	else
-	{
-		MlDataset  *data = make_dataset(s, algo);
-
-		if (data->sig->task == ML_TASK_CLASSIFICATION && data->sig->nclasses < 2)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("target of aggregate fit has one class only")));
-		model = mlops_train_run(algo, data, params);
-	}
+		model = train_group(make_dataset(s, algo), algo, params);
 	PG_RETURN_POINTER(mlops_model_pack(model));
 }

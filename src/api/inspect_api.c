@@ -19,6 +19,7 @@
 #include "utils/float.h"
 
 #include "mlops/algo.h"
+#include "mlops/model.h"
 #include "model_arg.h"
 
 PG_FUNCTION_INFO_V1(mlops_coefficients_name);
@@ -210,6 +211,6 @@ mlops_algorithm_options(PG_FUNCTION_ARGS)
 	algo = mlops_algo_by_name(mlops_arg_text(fcinfo, 0));
 	InitMaterializedSRF(fcinfo, 0);
 	put_options(rsinfo, algo->params);
-	put_options(rsinfo, mlops_train_params);
+	put_options(rsinfo, mlops_train_general(algo));
 	return (Datum) 0;
 }

@@ -20,13 +20,13 @@
 #include "portability/instr_time.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #include "mlops/base.h"
 #include "mlops/catalog.h"
 #include "mlops/dataset.h"
 #include "mlops/model.h"
 #include "model_arg.h"
+#include "train_call.h"
 
 PG_FUNCTION_INFO_V1(mlops_train);
 
@@ -50,19 +50,6 @@ static const MlParamDef validation_params[] = {
 	"after measuring, fit again on all rows and store that"},
 	{NULL}
 };
-
-/* One call of train(), unpacked. */
-typedef struct TrainCall
-{
-	char	   *model;
-	char	   *source;
-	const MlAlgo *algo;			/* NULL: auto */
-	Jsonb	   *options;
-	MlWish		wish;
-	bool		refit;
-	char	   *alias;
-	char	   *note;
-} TrainCall;
 
 static char **
 read_features(FunctionCallInfo fcinfo, int *n)
@@ -96,7 +83,7 @@ read_features(FunctionCallInfo fcinfo, int *n)
 }
 
 static void
-read_call(FunctionCallInfo fcinfo, TrainCall *call)
+read_call(FunctionCallInfo fcinfo, MlTrainCall *call)
 {
 	char	   *algorithm;
 	MlParams   *validation;
@@ -129,68 +116,40 @@ read_call(FunctionCallInfo fcinfo, TrainCall *call)
 	call->wish.features = read_features(fcinfo, &call->wish.nfeatures);
 }
 
-static MlParams *
-parse_options(const TrainCall *call, const MlAlgo *algo)
-{
-	return mlops_params_parse(call->options, mlops_train_params,
-							  algo->params,
-							  psprintf("algorithm \"%s\"", algo->name));
-}
-
-/* Until several candidates are compared, auto is the linear model of the task. */
-static const MlAlgo *
-choose_algorithm(const MlSignature *sig)
-{
-	return mlops_algo_by_name(sig->task == ML_TASK_REGRESSION ?
-							  "linear_regression" : "logistic_regression");
-}
-
-/* Put the held-out rows back among the training rows. */
-static void
-merge_holdout(MlDataset *data)
-{
-	for (int b = 0; b < data->nblocks; b++)
-		memset(data->part[b], 0, data->blocks[b].nrows);
-	data->ntrain += data->nholdout;
-	data->nholdout = 0;
-}
-
 static Datum
-make_result(FunctionCallInfo fcinfo, const TrainCall *call, int version,
-			const MlModel *model, const MlDataset *data, Jsonb *metrics,
-			double seconds)
+make_result(FunctionCallInfo fcinfo, const MlTrainCall *call, int version,
+			const MlCandidate *best, double seconds)
 {
 	Datum		values[8];
 	bool		nulls[8] = {0};
 
 	values[0] = CStringGetTextDatum(call->model);
 	values[1] = Int32GetDatum(version);
-	values[2] = CStringGetTextDatum(model->algo->name);
-	values[3] = Int64GetDatum(data->nrows);
-	values[4] = Int64GetDatum(data->nskipped);
-	values[5] = Int32GetDatum(model->sig->nfeatures);
-	values[6] = JsonbPGetDatum(metrics);
+	values[2] = CStringGetTextDatum(best->algo->name);
+	values[3] = Int64GetDatum(best->counts.nrows);
+	values[4] = Int64GetDatum(best->counts.nskipped);
+	values[5] = Int32GetDatum(best->nfeatures);
+	values[6] = JsonbPGetDatum(best->metrics);
 	values[7] = Float8GetDatum(seconds);
 	return mlops_result_row(fcinfo, values, nulls);
 }
 
 static int
-store_version(const TrainCall *call, MlModel *model, const MlDataset *data,
-			  const MlParams *params, Jsonb *metrics, double seconds)
+store_version(const MlTrainCall *call, const MlCandidate *best, double seconds)
 {
 	MlNewVersion v;
 
 	memset(&v, 0, sizeof(v));
 	v.model = call->model;
-	v.task = model->sig->task;
-	v.algorithm = model->algo->name;
-	v.artifact = mlops_model_pack(model);
-	v.options = mlops_params_effective(params);
-	v.metrics = metrics;
+	v.task = best->task;
+	v.algorithm = best->algo->name;
+	v.artifact = best->artifact;
+	v.options = best->options;
+	v.metrics = best->metrics;
 	v.source = call->source;
-	v.target = model->sig->target;
-	v.rows_used = data->nrows;
-	v.rows_skipped = data->nskipped;
+	v.target = best->target;
+	v.rows_used = best->counts.nrows;
+	v.rows_skipped = best->counts.nskipped;
 	v.seconds = seconds;
 	v.alias = call->alias;
 	v.note = call->note;
@@ -210,51 +169,25 @@ seconds_since(instr_time start)
 Datum
 mlops_train(PG_FUNCTION_ARGS)
 {
-	TrainCall	call;
+	MlTrainCall call;
+	MlCandidate best;
 	instr_time	start;
-	MlDataset  *data;
-	MlParams   *params;
-	MlModel    *model;
-	Jsonb	   *metrics;
 	double		seconds;
 	int			version;
 
 	PreventCommandIfReadOnly("mlops.train()");
 	INSTR_TIME_SET_CURRENT(start);
 	read_call(fcinfo, &call);
-	/* under auto the algorithm's own options wait until the task is known */
-	params = call.algo ? parse_options(&call, call.algo) :
-		mlops_params_parse_known(call.options, mlops_train_params);
-	mlops_train_wish(params, &call.wish);
 	mlops_registry_check_train(call.model, 0);
 
 	mlops_progress_begin();
-	mlops_progress_phase(ML_PHASE_READING);
-	data = mlops_dataset_read(mlops_source_open(call.source), &call.wish);
-	if (call.algo == NULL)
-	{
-		call.algo = choose_algorithm(data->sig);
-		params = parse_options(&call, call.algo);
-	}
-	mlops_registry_check_train(call.model, data->sig->task);
-	model = mlops_train_run(call.algo, data, params);
-	if (call.wish.holdout > 0 && data->nholdout == 0)
-		ereport(NOTICE,
-				(errmsg("there are too few rows to hold any out"),
-				 errdetail("The metrics are those of the training rows.")));
-	metrics = mlops_assess_dataset(model, data, data->nholdout > 0 ? 1 : 0);
-	if (call.refit && data->nholdout > 0)
-	{
-		MemoryContextDelete(model->context);
-		merge_holdout(data);
-		model = mlops_train_run(call.algo, data, params);
-		ereport(NOTICE,
-				(errmsg("the stored model was fitted again on all rows"),
-				 errdetail("Its metrics are those of the model fitted on the training part.")));
-	}
+	if (call.algo)
+		mlops_candidate_train(&call, call.algo, &best);
+	else
+		mlops_auto_train(&call, &best);
 	mlops_progress_phase(ML_PHASE_STORING);
 	seconds = seconds_since(start);
-	version = store_version(&call, model, data, params, metrics, seconds);
+	version = store_version(&call, &best, seconds);
 	mlops_progress_end();
-	return make_result(fcinfo, &call, version, model, data, metrics, seconds);
+	return make_result(fcinfo, &call, version, &best, seconds);
 }

@@ -67,3 +67,33 @@ mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part)
 	MemoryContextDelete(context);
 	return result;
 }
+
+Jsonb *
+mlops_assess_trees(const MlModel *model, const MlTreeTrain *tr)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "mlops assess",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	const MlSignature *sig = model->sig;
+	MlMetrics  *metrics = mlops_metrics_begin(sig->task, sig->nclasses);
+	int			part = tr->holdout_out != NULL ? 1 : 0;
+	int64		nrows = part == 1 ? tr->survey->nholdout : tr->survey->ntrain;
+	const double *y = part == 1 ? tr->holdout_y : tr->train_y;
+	const double *w = part == 1 ? tr->holdout_w : tr->train_w;
+	const double *out = part == 1 ? tr->holdout_out : tr->train_out;
+	int			nout = sig->nclasses > 2 ? sig->nclasses : 1;
+	Jsonb	   *result;
+
+	mlops_progress_phase(ML_PHASE_VALIDATING);
+	for (int64 i = 0; i < nrows; i += MLOPS_BLOCK_ROWS)
+	{
+		CHECK_FOR_INTERRUPTS();
+		mlops_metrics_add(metrics, Min(nrows - i, MLOPS_BLOCK_ROWS), y + i,
+						  out + i * nout, w ? w + i : NULL);
+	}
+	MemoryContextSwitchTo(old);
+	result = metrics_to_jsonb(metrics, part, nrows);
+	MemoryContextDelete(context);
+	return result;
+}

@@ -14,9 +14,6 @@
 #include "mlops/tree.h"
 #include "team.h"
 
-/* Sample rows worth asking a survey for, for so many slots: 100,000, fewer where they would take more than 64 MB, never under 20,000. */
-extern int64 mlops_prepare_sample_rows(int nslots);
-
 /*
  * Make a team whose memory holds the matrix and, behind it, "work" more zeroed
  * bytes (*work_at), and run the survey's second pass into it.  The index of

@@ -1,0 +1,66 @@
+/*-------------------------------------------------------------------------
+ *
+ * train_call.h
+ *	  One call of train(): what was asked for, and one algorithm's answer.
+ *
+ * IDENTIFICATION
+ *	  src/api/train_call.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_TRAIN_CALL_H
+#define MLOPS_TRAIN_CALL_H
+
+#include "utils/jsonb.h"
+
+#include "mlops/model.h"
+
+/* The arguments, unpacked. */
+typedef struct MlTrainCall
+{
+	char	   *model;
+	char	   *source;
+	const MlAlgo *algo;			/* NULL: auto */
+	Jsonb	   *options;		/* as given */
+	MlWish		wish;			/* what does not depend on the algorithm */
+	bool		refit;
+	char	   *alias;
+	char	   *note;
+} MlTrainCall;
+
+/* A model that was trained and measured, without the rows. */
+typedef struct MlCandidate
+{
+	const MlAlgo *algo;
+	Jsonb	   *options;		/* in effect */
+	struct varlena *artifact;	/* of type mlops.model */
+	MlTask		task;
+	char	   *target;
+	int			nfeatures;
+	MlRowCounts counts;			/* of the rows it was measured with, whether or not it was fitted again */
+	Jsonb	   *metrics;
+} MlCandidate;
+
+/* train_candidate.c */
+
+/*
+ * Read the source, train on the training part and measure; fit again where the
+ * call asks for it, but not for auto.  Everything but the result is freed.  algo NULL: the linear model of the task.  Options must be
+ * the algorithm's, but for auto: then those that other candidates alone know
+ * are passed over.
+ */
+extern void mlops_candidate_train(const MlTrainCall *call, const MlAlgo *algo,
+								  MlCandidate *out);
+
+/* Read it again and train on all rows; the metrics stay. */
+extern void mlops_candidate_refit(const MlTrainCall *call, MlCandidate *candidate);
+
+/* train_auto.c */
+
+/* Options that no candidate of auto takes are an error.  task: 0 where it is not known yet. */
+extern void mlops_auto_check_options(Jsonb *options, int task);
+
+/* The best of several algorithms, measured on the same held-out rows. */
+extern void mlops_auto_train(const MlTrainCall *call, MlCandidate *out);
+
+#endif							/* MLOPS_TRAIN_CALL_H */

@@ -1,0 +1,227 @@
+/*-------------------------------------------------------------------------
+ *
+ * train_candidate.c
+ *	  One algorithm on one source: read, train, measure.
+ *
+ * Algorithms that train by passes see all rows in memory, trees a survey of
+ * them.  Both hold out the same rows for the same seed and fraction.
+ *
+ * IDENTIFICATION
+ *	  src/api/train_candidate.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "mlops/base.h"
+#include "mlops/catalog.h"
+#include "mlops/tree.h"
+#include "train_call.h"
+
+typedef enum Goal
+{
+	GOAL_MEASURE,				/* train on the training part, measure on the rest */
+	GOAL_ALL_ROWS				/* train on all rows; the metrics stay */
+} Goal;
+
+static MlParams *
+parse_options(const MlTrainCall *call, const MlAlgo *algo)
+{
+	const MlParamDef *general = mlops_train_general(algo);
+	Jsonb	   *options = call->options;
+
+	if (call->algo == NULL)
+		options = mlops_params_select(options, general, algo->params);
+	return mlops_params_parse(options, general, algo->params,
+							  psprintf("algorithm \"%s\"", algo->name));
+}
+
+/* How to read the source while the task, and so the algorithm, is not known. */
+static void
+read_general_options(const MlTrainCall *call, MlWish *wish)
+{
+	Jsonb	   *options = mlops_params_select(call->options, mlops_train_params, NULL);
+
+	mlops_train_wish(NULL, mlops_params_parse_known(options, mlops_train_params), wish);
+}
+
+static const MlAlgo *
+linear_model(MlTask task)
+{
+	return mlops_algo_by_name(task == ML_TASK_REGRESSION ?
+							  "linear_regression" : "logistic_regression");
+}
+
+/* Put the held-out rows back among the training rows. */
+static void
+merge_holdout(MlDataset *data)
+{
+	for (int b = 0; b < data->nblocks; b++)
+		memset(data->part[b], 0, data->blocks[b].nrows);
+	data->ntrain += data->nholdout;
+	data->nholdout = 0;
+}
+
+static void
+notice_unheld(const MlTrainCall *call, const MlRowCounts *counts)
+{
+	if (call->wish.holdout > 0 && counts->nholdout == 0)
+		ereport(NOTICE,
+				(errmsg("there are too few rows to hold any out"),
+				 errdetail("The metrics are those of the training rows.")));
+}
+
+static void
+notice_refit(void)
+{
+	ereport(NOTICE,
+			(errmsg("the stored model was fitted again on all rows"),
+			 errdetail("Its metrics are those of the model fitted on the training part.")));
+}
+
+static Jsonb *
+copy_jsonb(const Jsonb *json, MemoryContext to)
+{
+	return memcpy(MemoryContextAlloc(to, VARSIZE(json)), json, VARSIZE(json));
+}
+
+/* What is kept of a model goes to "to". */
+static void
+keep_model(MlModel *model, const MlParams *params, MemoryContext to, MlCandidate *out)
+{
+	Jsonb	   *options = mlops_params_effective(params);
+	MemoryContext old = MemoryContextSwitchTo(to);
+
+	out->algo = model->algo;
+	out->options = copy_jsonb(options, to);
+	out->artifact = mlops_model_pack(model);
+	out->task = model->sig->task;
+	out->target = pstrdup(model->sig->target);
+	out->nfeatures = model->sig->nfeatures;
+	MemoryContextSwitchTo(old);
+}
+
+static void
+train_by_passes(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
+				MemoryContext to, MlCandidate *out)
+{
+	MlWish		wish = call->wish;
+	MlParams   *params = algo ? parse_options(call, algo) : NULL;
+	MlDataset  *data;
+	MlModel    *model;
+
+	if (algo)
+		mlops_train_wish(algo, params, &wish);
+	else
+		read_general_options(call, &wish);
+	if (goal == GOAL_ALL_ROWS)
+		wish.holdout = 0;
+	data = mlops_dataset_read(mlops_source_open(call->source), &wish);
+	mlops_registry_check_train(call->model, data->sig->task);
+	if (algo == NULL)
+	{
+		algo = linear_model(data->sig->task);
+		mlops_auto_check_options(call->options, data->sig->task);
+		params = parse_options(call, algo);
+	}
+	model = mlops_train_run(algo, data, params);
+	if (goal == GOAL_MEASURE)
+	{
+		mlops_dataset_counts(data, &out->counts);
+		notice_unheld(call, &out->counts);
+		out->metrics = copy_jsonb(mlops_assess_dataset(model, data, data->nholdout > 0 ? 1 : 0), to);
+	}
+	if (goal == GOAL_MEASURE && call->refit && call->algo && data->nholdout > 0)
+	{
+		MemoryContextDelete(model->context);
+		merge_holdout(data);
+		model = mlops_train_run(algo, data, params);
+		notice_refit();
+	}
+	keep_model(model, params, to, out);
+}
+
+/* What a warm start goes on from: the newest version; NULL where none is wanted. */
+static const MlModel *
+find_previous(const MlTrainCall *call, const MlParams *params)
+{
+	MlResolved	newest;
+
+	if (!mlops_param_exists(params, "warm_start") ||
+		!mlops_param_boolean(params, "warm_start"))
+		return NULL;
+	if (!mlops_registry_newest(call->model, GetUserId(), &newest))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("model \"%s\" has no version to go on from", call->model),
+				 errhint("Train it once without option \"warm_start\".")));
+	return mlops_model_cache_get(newest.artifact, CurrentMemoryContext);
+}
+
+static void
+train_trees(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
+			MemoryContext to, MlCandidate *out)
+{
+	MlWish		wish = call->wish;
+	MlParams   *params = parse_options(call, algo);
+	MlSource   *source = mlops_source_open(call->source);
+	MlSurvey   *survey;
+	MlTreeTrain tr;
+	MlModel    *model;
+
+	mlops_train_wish(algo, params, &wish);
+	if (goal == GOAL_ALL_ROWS)
+		wish.holdout = 0;
+	survey = mlops_survey_read(source, &wish,
+							   mlops_prepare_sample_rows(Max(source->desc->natts, 1)));
+	mlops_registry_check_train(call->model, survey->sig->task);
+	model = mlops_train_trees(algo, survey, params, find_previous(call, params), &tr);
+	if (goal == GOAL_MEASURE)
+	{
+		mlops_survey_counts(survey, &out->counts);
+		notice_unheld(call, &out->counts);
+		out->metrics = copy_jsonb(mlops_assess_trees(model, &tr), to);
+	}
+	keep_model(model, params, to, out);
+}
+
+/* Everything but the result goes with a context of its own. */
+static void
+reach(const MlTrainCall *call, const MlAlgo *algo, Goal goal, MlCandidate *out)
+{
+	MemoryContext to = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(to, "mlops candidate",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	MemoryContextSwitchTo(context);
+	mlops_progress_phase(ML_PHASE_READING);
+	if (algo && algo->train_trees)
+		train_trees(call, algo, goal, to, out);
+	else
+		train_by_passes(call, algo, goal, to, out);
+	MemoryContextSwitchTo(to);
+	MemoryContextDelete(context);
+}
+
+void
+mlops_candidate_train(const MlTrainCall *call, const MlAlgo *algo, MlCandidate *out)
+{
+	memset(out, 0, sizeof(*out));
+	reach(call, algo, GOAL_MEASURE, out);
+	/* others refit from the rows they hold */
+	if (call->refit && algo && algo->train_trees && call->algo && out->counts.nholdout > 0)
+		mlops_candidate_refit(call, out);
+}
+
+void
+mlops_candidate_refit(const MlTrainCall *call, MlCandidate *candidate)
+{
+	MlTrainCall again = *call;
+
+	again.wish.quiet = true;
+	reach(&again, candidate->algo, GOAL_ALL_ROWS, candidate);
+	notice_refit();
+}

@@ -1,0 +1,87 @@
+/*-------------------------------------------------------------------------
+ *
+ * train_trees.c
+ *	  Training of algorithms that grow trees on bins: from a survey to a model.
+ *
+ * The algorithm owns the work (budget, workers, interrupts, progress); this
+ * file owns what all of them must have alike: the check of the task, class
+ * weights, where a warm start goes on, facts and notices.
+ *
+ * IDENTIFICATION
+ *	  src/model/train_trees.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "mlops/algo.h"
+#include "mlops/base.h"
+#include "mlops/model.h"
+
+#include "train_private.h"
+
+void
+mlops_survey_counts(const MlSurvey *survey, MlRowCounts *counts)
+{
+	memset(counts, 0, sizeof(*counts));
+	counts->nrows = survey->nrows;
+	counts->ntrain = survey->ntrain;
+	counts->nwatch = survey->nwatch;
+	counts->nholdout = survey->nholdout;
+	counts->nskipped = survey->nskipped;
+	counts->is_weighted = survey->is_weighted;
+	counts->rls_applied = survey->rls_applied;
+}
+
+static const MlEnsemble *
+find_start(const MlAlgo *algo, const MlSignature *sig, const MlModel *previous)
+{
+	if (previous->algo != algo)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot go on from a model of another algorithm"),
+				 errdetail("The newest version is of algorithm \"%s\", not \"%s\".",
+						   previous->algo->name, algo->name)));
+	if (previous->sig->task != sig->task ||
+		strcmp(previous->sig->target, sig->target) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot go on from a model of another target"),
+				 errdetail("The newest version is of target \"%s\", not \"%s\".",
+						   previous->sig->target, sig->target)));
+	return previous->body;
+}
+
+MlModel *
+mlops_train_trees(const MlAlgo *algo, MlSurvey *survey, MlParams *params,
+				  const MlModel *previous, MlTreeTrain *tr)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "mlops train",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	MlModel    *model = palloc0(sizeof(MlModel));
+	MlRowCounts counts;
+
+	mlops_train_check_task(algo, survey->sig);
+	memset(tr, 0, sizeof(*tr));
+	tr->sig = survey->sig;
+	tr->params = params;
+	tr->survey = survey;
+	tr->class_weight = mlops_train_class_weights(survey->sig, survey->class_total, params);
+	if (previous)
+		tr->start = find_start(algo, survey->sig, previous);
+
+	mlops_progress_phase(ML_PHASE_TRAINING);
+	model->context = context;
+	model->algo = algo;
+	model->sig = survey->sig;
+	model->body = algo->train_trees(tr);
+	mlops_survey_counts(survey, &counts);
+	model->facts = mlops_train_facts(&counts, params);
+	MemoryContextSwitchTo(old);
+	mlops_train_raise(tr->notices);
+	return model;
+}

@@ -62,7 +62,7 @@ mlops_prepare_team(MlBinned *bins, MlSurvey *survey, int nmembers,
 
 	mlops_budget_check(add_size(size, MemoryContextMemAllocated(survey->context, true)),
 					   mlops_guc_training_memory, "mlops.training_memory",
-					   "Train on a part of the rows with the option \"sample\", or raise mlops.training_memory.");
+					   "Train on a fraction of the rows with the option \"sample\", on fewer columns, or raise mlops.training_memory.");
 	team = mlops_team_make(nmembers, size);
 	*work_at = team->base + matrix;
 

@@ -35,7 +35,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
 #include <sys/mman.h>
 
 #include "access/parallel.h"
@@ -53,7 +52,7 @@
 #include "team.h"
 
 #define WORK_PER_WORKER 20e6	/* units that pay for the start of a worker */
-#define SPINS 2000				/* 10 to 80 us, by processor */
+#define SPINS 2000				/* 20 to 50 us on most processors */
 #define SLEEP_MS 1000			/* nobody relies on it: wake-ups are not lost */
 #define STOP_GENERATION PG_UINT32_MAX
 #define TEAM_KEY UINT64CONST(0x6d6c6f7073000001)
@@ -373,7 +372,7 @@ wait_for_tasks(TeamShared *shared, uint32 ntasks)
 			pg_memory_barrier();
 			return;
 		}
-		pg_spin_delay();
+		SPIN_DELAY();
 	}
 
 	ConditionVariablePrepareToSleep(&shared->finished);
@@ -441,7 +440,7 @@ wait_for_run(TeamShared *shared, uint32 generation)
 	{
 		if (pg_atomic_read_u64(&shared->next) >> 32 != generation)
 			return;
-		pg_spin_delay();
+		SPIN_DELAY();
 	}
 
 	ConditionVariablePrepareToSleep(&shared->work);

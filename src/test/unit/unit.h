@@ -35,5 +35,6 @@ extern void test_optim(void);
 extern void test_lsq(void);
 extern void test_nist(void);
 extern void test_split(void);
+extern void test_bins(void);
 
 #endif							/* UNIT_H */

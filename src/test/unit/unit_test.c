@@ -87,6 +87,7 @@ main(void)
 	test_nist();
 	test_lsq();
 	test_split();
+	test_bins();
 	printf("%d passed, %d failed\n", passed, failed);
 	return failed > 0;
 }

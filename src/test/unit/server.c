@@ -1,0 +1,100 @@
+/*-------------------------------------------------------------------------
+ *
+ * server.c
+ *	  The few functions of the server that the tested parts of src/tree call:
+ *	  memory by malloc, so that the sanitizers see its bounds, and an error ends
+ *	  the program.
+ *
+ * IDENTIFICATION
+ *	  src/test/unit/server.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <stdlib.h>
+
+#include "miscadmin.h"
+#include "storage/shmem.h"
+
+#include "unit.h"
+
+volatile sig_atomic_t InterruptPending = false;
+
+void
+ProcessInterrupts(void)
+{
+}
+
+void *
+palloc(Size size)
+{
+	return unit_alloc(size > 0 ? size : 1);
+}
+
+void *
+palloc0(Size size)
+{
+	return memset(palloc(size), 0, size);
+}
+
+void *
+palloc_extended(Size size, int flags)
+{
+	return palloc(size);
+}
+
+void
+pfree(void *pointer)
+{
+	free(pointer);
+}
+
+Size
+add_size(Size s1, Size s2)
+{
+	return s1 + s2;
+}
+
+Size
+mul_size(Size s1, Size s2)
+{
+	return s1 * s2;
+}
+
+bool
+errstart(int elevel, const char *domain)
+{
+	return true;
+}
+
+bool
+errstart_cold(int elevel, const char *domain)
+{
+	return true;
+}
+
+int
+errcode(int sqlerrcode)
+{
+	return 0;
+}
+
+int
+errmsg(const char *fmt,...)
+{
+	unit_check(false, __FILE__, __LINE__, fmt);
+	return 0;
+}
+
+int
+errhint(const char *fmt,...)
+{
+	return 0;
+}
+
+void
+errfinish(const char *filename, int lineno, const char *funcname)
+{
+	abort();
+}

@@ -40,6 +40,7 @@ extern void mlops_progress_begin(void);
 extern void mlops_progress_phase(MlPhase phase);
 extern void mlops_progress_rows(int64 rows);
 extern void mlops_progress_pass(int pass, int max_passes);
+extern void mlops_progress_loss(double loss);	/* of the rows that are watched or held out */
 extern void mlops_progress_end(void);
 
 #endif							/* MLOPS_BASE_H */

@@ -17,5 +17,7 @@
 #define MLOPS_PROGRESS_ROWS			1
 #define MLOPS_PROGRESS_PASS			2
 #define MLOPS_PROGRESS_MAX_PASSES	3
+#define MLOPS_PROGRESS_LOSS			4	/* the bits of a double */
+#define MLOPS_PROGRESS_HAS_LOSS		5	/* 1: there is one */
 
 #endif							/* MLOPS_PROGRESS_PARAMS_H */

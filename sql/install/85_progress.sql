@@ -7,7 +7,8 @@ CREATE FUNCTION mlops_private.progress(
     OUT rows_read bigint,
     OUT pass bigint,
     OUT max_passes bigint,
-    OUT started_at timestamptz)
+    OUT started_at timestamptz,
+    OUT validation_loss double precision)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'mlops_progress'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100 ROWS 5;
@@ -21,7 +22,8 @@ CREATE VIEW mlops.progress WITH (security_barrier) AS
          p.rows_read,
          p.pass,
          p.max_passes,
-         p.started_at
+         p.started_at,
+         p.validation_loss
   FROM mlops_private.progress() AS p;
 COMMENT ON VIEW mlops.progress
   IS 'trainings under way in this database';

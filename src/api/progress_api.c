@@ -58,8 +58,9 @@ mlops_progress(PG_FUNCTION_ARGS)
 	{
 		LocalPgBackendStatus *local = mlops_local_beentry(i);
 		PgBackendStatus *be = &local->backendStatus;
-		Datum		values[7];
-		bool		nulls[7] = {0};
+		Datum		values[8];
+		bool		nulls[8] = {0};
+		double		loss;
 
 		if ((int) be->st_progress_command != MLOPS_PROGRESS_COMMAND ||
 			be->st_databaseid != MyDatabaseId)
@@ -74,6 +75,9 @@ mlops_progress(PG_FUNCTION_ARGS)
 		values[4] = Int64GetDatum(be->st_progress_param[MLOPS_PROGRESS_PASS]);
 		values[5] = Int64GetDatum(be->st_progress_param[MLOPS_PROGRESS_MAX_PASSES]);
 		nulls[5] = be->st_progress_param[MLOPS_PROGRESS_MAX_PASSES] == 0;
+		memcpy(&loss, &be->st_progress_param[MLOPS_PROGRESS_LOSS], sizeof(loss));
+		values[7] = Float8GetDatum(loss);
+		nulls[7] = be->st_progress_param[MLOPS_PROGRESS_HAS_LOSS] == 0;
 		values[6] = TimestampTzGetDatum(be->st_activity_start_timestamp);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}

@@ -66,6 +66,18 @@ mlops_progress_pass(int pass, int max_passes)
 }
 
 void
+mlops_progress_loss(double loss)
+{
+	static const int index[] = {MLOPS_PROGRESS_LOSS, MLOPS_PROGRESS_HAS_LOSS};
+	int64		value[2];
+
+	memcpy(&value[0], &loss, sizeof(loss));
+	value[1] = 1;
+	if (is_ours())
+		pgstat_progress_update_multi_param(2, index, value);
+}
+
+void
 mlops_progress_end(void)
 {
 	pgstat_progress_end_command();

@@ -149,6 +149,25 @@ mlops_sigmoid_array(int n, const double *x, double *out)
 		out[i] = sigmoid_inline(x[i]);
 }
 
+/* mlops_exp_array sets out[i] to mlops_exp(x[i]), bit for bit; out may be x. */
+void
+mlops_exp_array(int n, const double *x, double *out)
+{
+	double		piece[PIECE];
+	int			i = 0,
+				j;
+
+	for (; i + PIECE <= n; i += PIECE)
+	{
+		memcpy(piece, x + i, sizeof(piece));
+		for (j = 0; j < PIECE; j++)
+			piece[j] = exp_inline(piece[j]);
+		memcpy(out + i, piece, sizeof(piece));
+	}
+	for (; i < n; i++)
+		out[i] = exp_inline(x[i]);
+}
+
 /*
  * mlops_log1pexp returns log(1 + e^x).  Beyond 18 the series
  * x + e^-x - e^-2x / 2 has less error than log1p would, and beyond 37 e^-x is

@@ -39,6 +39,19 @@ mlops_prepare_sample_rows(int nslots)
 	return Max(Min(SAMPLE_ROWS, fit), SAMPLE_ROWS_MIN);
 }
 
+static Size
+matrix_size(const MlBinned *bins, int64 nrows, bool is_weighted)
+{
+	return TYPEALIGN(LINE, mlops_bins_size(bins, nrows, is_weighted));
+}
+
+char *
+mlops_prepare_work(const MlTeam *team, const MlBinned *bins)
+{
+	return team->base + matrix_size(bins, bins->ntrain + bins->nwatch + bins->nholdout,
+									bins->w != NULL);
+}
+
 static void
 put_block(void *arg, const MlBlock *block, const uint32 *position)
 {
@@ -54,7 +67,7 @@ mlops_prepare_team(MlBinned *bins, MlSurvey *survey, int nmembers,
 				   Size work, char **work_at, MlFeed also, void *also_arg)
 {
 	int64		nrows = survey->ntrain + survey->nwatch + survey->nholdout;
-	Size		matrix = TYPEALIGN(LINE, mlops_bins_size(bins, nrows, survey->is_weighted));
+	Size		matrix = matrix_size(bins, nrows, survey->is_weighted);
 	Size		index = mlops_survey_index_size(survey);
 	Size		size = add_size(matrix, Max(work, index));
 	PutArg		put = {bins, also, also_arg};

@@ -24,4 +24,7 @@
 extern MlTeam *mlops_prepare_team(MlBinned *bins, MlSurvey *survey, int nmembers,
 								  Size work, char **work_at, MlFeed also, void *also_arg);
 
+/* Any member: where the work area is, behind the matrix at the team's base. */
+extern char *mlops_prepare_work(const MlTeam *team, const MlBinned *bins);
+
 #endif							/* MLOPS_PREPARE_H */

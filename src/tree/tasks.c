@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "boost.h"
 #include "team.h"
 
 void *
@@ -17,6 +18,8 @@ mlops_task_attach(MlTeam *team, MlJob job)
 {
 	switch (job)
 	{
+		case ML_JOB_BOOST:
+			return mlops_boost_attach(team);
 		default:
 			elog(ERROR, "unexpected job %d of a team", (int) job);
 	}
@@ -28,6 +31,18 @@ mlops_task_do(MlTeam *team, MlTeamTask task, int number)
 {
 	switch (task)
 	{
+		case ML_TASK_BOOST_UPDATE:
+			mlops_boost_update_task(team->local, number);
+			break;
+		case ML_TASK_BOOST_QUANTISE:
+			mlops_boost_quantise_task(team->local, number);
+			break;
+		case ML_TASK_GROW_ROWS:
+			mlops_grow_rows_task(((MlBoost *) team->local)->grower, number);
+			break;
+		case ML_TASK_GROW_SPLITS:
+			mlops_grow_splits_task(((MlBoost *) team->local)->grower, number);
+			break;
 		default:
 			elog(ERROR, "unexpected task %d of a team", (int) task);
 	}

@@ -5,8 +5,9 @@
  *
  * The first pass learns what must be known before rows can be put anywhere:
  * the signature, each row's part and place, a sample.  Of a row it keeps the
- * hash and the class, 10 bytes; building the index of positions takes another
- * 19 to 20 at most, when the first 10 are on their way out.
+ * hash and the class, 10 bytes; sorting them into the index of positions takes
+ * 21 for a moment, drawing the parts 19, and the index stays, with 9.  Besides,
+ * up to three times the sample is there until it has been drawn.
  *
  * The second pass reads the rows again, in whatever order they come, and finds
  * their places by their hashes.  Where a source could answer with other rows
@@ -215,7 +216,7 @@ find_categories(struct MlSurveyRows *rows)
 
 /* From what the first pass saw to the survey. */
 static void
-finish_pass(FirstPass *pass, const MlWish *wish, struct MlSurveyRows *rows)
+finish_pass(FirstPass *pass, const MlWish *wish, int64 sample_rows, struct MlSurveyRows *rows)
 {
 	MlSurvey   *survey = pass->survey;
 	MlSignature *sig = survey->sig;
@@ -229,7 +230,8 @@ finish_pass(FirstPass *pass, const MlWish *wish, struct MlSurveyRows *rows)
 	from = mlops_learn_features(pass->plan, wish, pass->read->store->width, &evidence, sig);
 	find_categories(rows);
 
-	check_budget(survey, mlops_index_build_size(pass->hashes->nrows));
+	check_budget(survey, mlops_index_build_size(pass->hashes->nrows) +
+				 sizeof(double) * Min(sample_rows, pass->hashes->nrows) * ((Size) sig->width + 1));
 	draw.ngroups = Max(sig->nclasses, 1);
 	draw.holdout = wish->holdout;
 	draw.watch = wish->watch;
@@ -294,7 +296,7 @@ mlops_survey_read(MlSource *source, const MlWish *wish, int64 sample_rows)
 
 	mlops_progress_phase(ML_PHASE_PREPARING);
 	mlops_require_rows(plan, rows->read);
-	finish_pass(pass, wish, rows);
+	finish_pass(pass, wish, sample_rows, rows);
 	set_counts(survey);
 	mlops_raise_notices(plan, rows->read);
 	survey->nskipped = rows->read->nskip_target + rows->read->nskip_weight + rows->read->nskip_feature;
@@ -376,7 +378,8 @@ mlops_survey_dataset(const MlDataset *data, int64 sample_rows)
 		mlops_hashes_add(hashes, hash, group, block->nrows);
 		mlops_sampler_add(sampler, block, hash);
 	}
-	check_budget(survey, mlops_index_build_size(hashes->nrows));
+	check_budget(survey, mlops_index_build_size(hashes->nrows) +
+				 sizeof(double) * Min(sample_rows, hashes->nrows) * ((Size) data->sig->width + 1));
 	survey->index = mlops_index_build_parted(hashes);
 	mlops_sampler_finish(sampler, survey->index, data->sig->width, NULL,
 						 survey->context, &survey->sample);

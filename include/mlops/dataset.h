@@ -132,6 +132,17 @@ struct MlSource
 };
 extern MlSource *mlops_source_open(const char *text);
 
+/*
+ * The source will be read more than once: where that could give other rows
+ * (volatile functions, TABLESAMPLE, LIMIT, ...) the first reading keeps them
+ * for all later ones, in a temporary file beyond work_mem.  Forget lets them
+ * go, as the end of a failed transaction does; a source kept and not forgotten
+ * must not outlive the statement.  A survey does both for itself where the
+ * caller does not.
+ */
+extern void mlops_source_keep(MlSource *source);
+extern void mlops_source_forget(MlSource *source);
+
 /* dataset.c */
 
 /* What train() asks for, unpacked. */

@@ -34,9 +34,11 @@ extern int	mlops_column_require(TupleDesc desc, const char *name);
 /* The same for a row to score: the error says that the model needs the column. */
 extern int	mlops_column_require_in_row(TupleDesc desc, const char *name);
 
+extern bool mlops_source_is_keeping(const MlSource *source);
+
 /* Rows kept of a source (see mlops_source_keep): those of an earlier run, or where this run is to put them; NULL: none. */
 extern Tuplestorestate *mlops_source_kept(MlSource *source);
-extern Tuplestorestate *mlops_source_start_keeping(MlSource *source, bool is_fickle, bool has_policy);
+extern Tuplestorestate *mlops_source_start_keeping(MlSource *source, bool has_policy);
 extern bool mlops_source_has_policy(MlSource *source);
 
 /* fetch.c */
@@ -48,13 +50,8 @@ extern bool mlops_source_has_policy(MlSource *source);
 typedef void (*MlReceive) (void *arg, TupleTableSlot *slot);
 extern bool mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg);
 
-/*
- * The source will be read again: where that could give other rows (volatile
- * functions, TABLESAMPLE, LIMIT, ...) the next run keeps them for all later
- * ones.  Forget lets them go; after an error the transaction does.
- */
-extern void mlops_source_keep(MlSource *source);
-extern void mlops_source_forget(MlSource *source);
+/* Could the query answer with other rows when it is run again under the same snapshot? */
+extern bool mlops_query_is_fickle(Query *query);
 
 /* convert.c: one column's datums to numbers, bytes and hash words */
 typedef enum MlConvert

@@ -103,8 +103,8 @@ policy_walker(Node *node, void *context)
 }
 
 /*
- * Could the query answer with other rows when it is run again under the same
- * snapshot?  Volatile functions and TABLESAMPLE do; so does whatever depends on
+ * What makes a query answer with other rows under the same snapshot: volatile
+ * functions and TABLESAMPLE do; so does whatever depends on
  * the order of rows, which synchronised scans change: LIMIT, DISTINCT ON,
  * windows, and aggregates (float sums differ in the last bit).
  */
@@ -127,6 +127,13 @@ fickle_walker(Node *node, void *context)
 }
 
 bool
+mlops_query_is_fickle(Query *query)
+{
+	return contain_volatile_functions((Node *) query) ||
+		fickle_walker((Node *) query, NULL);
+}
+
+bool
 mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg)
 {
 	Tuplestorestate *kept;
@@ -142,10 +149,8 @@ mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg)
 	query = mlops_source_analyze(source);
 	has_policy = policy_walker((Node *) query, NULL);
 	memset(&fr, 0, sizeof(fr));
-	fr.keep = mlops_source_start_keeping(source,
-										 contain_volatile_functions((Node *) query) ||
-										 fickle_walker((Node *) query, NULL),
-										 has_policy);
+	if (mlops_source_is_keeping(source) && mlops_query_is_fickle(query))
+		fr.keep = mlops_source_start_keeping(source, has_policy);
 	fr.pub.receiveSlot = fetch_receive;
 	fr.pub.rStartup = fetch_startup;
 	fr.pub.rShutdown = fetch_nothing;

@@ -347,6 +347,10 @@ mlops_source_narrow(MlSource *source, const bool *wanted)
 
 	if (!OidIsValid(source->relid))
 		return source;
+	/* rows of a view that are kept are kept for whatever columns are read next */
+	if (mlops_source_is_keeping(source) &&
+		mlops_query_is_fickle(mlops_source_analyze(source)))
+		return source;
 	narrow = palloc0(sizeof(MlSource));
 	narrow->text = source->text;
 	narrow->relid = source->relid;
@@ -362,14 +366,18 @@ mlops_source_keep(MlSource *source)
 	((SourceQuery *) source->query)->keep = true;
 }
 
+bool
+mlops_source_is_keeping(const MlSource *source)
+{
+	return ((SourceQuery *) source->query)->keep;
+}
+
 Tuplestorestate *
-mlops_source_start_keeping(MlSource *source, bool is_fickle, bool has_policy)
+mlops_source_start_keeping(MlSource *source, bool has_policy)
 {
 	SourceQuery *sq = (SourceQuery *) source->query;
 	MemoryContext old;
 
-	if (!sq->keep || !is_fickle)
-		return NULL;
 	old = MemoryContextSwitchTo(GetMemoryChunkContext(sq));
 	sq->kept = tuplestore_begin_heap(false, false, work_mem);
 	sq->has_policy = has_policy;

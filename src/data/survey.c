@@ -39,6 +39,7 @@ struct MlSurveyRows
 	MlPlan	   *plan;			/* from a source */
 	MlReader   *reader;
 	MlReadResult *read;
+	bool		keeps;			/* the source's rows, for itself */
 	int			ncategories;	/* features that are categories */
 	int		   *categories;
 	/* while they are read */
@@ -280,7 +281,9 @@ mlops_survey_read(MlSource *source, const MlWish *wish, int64 sample_rows)
 	*kept_wish = *wish;			/* the reader looks at it in the second pass */
 	survey->sig = palloc0(sizeof(MlSignature));
 	plan = rows->plan = pass->plan = mlops_plan_make(source, wish);
-	mlops_source_keep(plan->source);
+	rows->keeps = !mlops_source_is_keeping(plan->source) && !mlops_source_is_keeping(source);
+	if (rows->keeps)
+		mlops_source_keep(plan->source);
 	rows->reader = mlops_reader_make(plan, kept_wish, survey->context);
 	rows->read = pass->read = mlops_reader_result(rows->reader);
 	pass->survey = survey;
@@ -455,7 +458,8 @@ mlops_survey_feed(MlSurvey *survey, MlFeed feed, void *arg)
 		mlops_reader_reset(rows->reader);
 		mlops_reader_set_sink(rows->reader, feed_block, refuse_relayout, rows);
 		mlops_reader_run(rows->reader);
-		mlops_source_forget(rows->plan->source);
+		if (rows->keeps)
+			mlops_source_forget(rows->plan->source);
 	}
 	if (rows->nfed != survey->nrows)
 		refuse_other_rows();

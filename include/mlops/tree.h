@@ -27,6 +27,7 @@
 #define MLOPS_TREE_H
 
 #include "lib/stringinfo.h"
+#include "utils/jsonb.h"
 
 #include "mlops/dataset.h"
 #include "mlops/mlops.h"
@@ -275,6 +276,36 @@ extern void mlops_ensemble_link(const MlEnsemble *ensemble, int nrows, const dou
 /* ensemble_codec.c: the body's stored form; recv treats its input as hostile */
 extern void mlops_ensemble_send(const MlSignature *sig, const MlEnsemble *ensemble, StringInfo buf);
 extern MlEnsemble *mlops_ensemble_recv(const MlSignature *sig, StringInfo buf);
+
+/* ensemble_describe.c */
+
+/* Add what people want to know to an open jsonb object. */
+extern void mlops_ensemble_describe(const MlEnsemble *ensemble, JsonbParseState **out);
+
+typedef enum MlImportance
+{
+	ML_IMPORTANCE_GAIN,			/* gains of the splits that ask for a feature */
+	ML_IMPORTANCE_SPLIT,		/* how many they are */
+	ML_IMPORTANCE_COVER			/* rows (or hessians) that pass through them */
+} MlImportance;
+
+/* Share of each feature (its slots together) in the total of all splits: nfeatures numbers whose sum is 1, or all 0 where nothing is split. */
+extern void mlops_ensemble_importance(const MlEnsemble *ensemble, const MlSignature *sig,
+									  MlImportance kind, double *out);
+
+/*
+ * tree_text.c, tree_dot.c: tree number "tree" (from 0) for people, in lines of
+ * text and in Graphviz's language.
+ */
+extern void mlops_tree_text(const MlEnsemble *ensemble, const MlSignature *sig, int tree, StringInfo buf);
+extern void mlops_tree_dot(const MlEnsemble *ensemble, const MlSignature *sig, int tree, StringInfo buf);
+
+/*
+ * tree_sql.c: an SQL expression over the model's columns that gives what
+ * predict() answers.  Error 54000 where it would be too long, 42809 for more
+ * than two classes.
+ */
+extern void mlops_tree_sql(const MlEnsemble *ensemble, const MlSignature *sig, StringInfo buf);
 
 /* ---------------------------------------------------------------- training */
 

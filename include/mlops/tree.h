@@ -224,6 +224,8 @@ typedef struct MlEnsemble
 	double		oob_score;		/* forests: accuracy or R2 of out-of-bag rows; NaN: not known */
 	int64		oob_rows;
 
+	struct MlFastTrees *fast;	/* private to ensemble_score.c; NULL: not prepared */
+
 	/* room in the arrays, while it grows */
 	int			maxtrees;
 	uint32		maxnodes;
@@ -269,6 +271,9 @@ extern void mlops_ensemble_predict(const MlEnsemble *ensemble, const MlSignature
 								   const MlBlock *block, double *out);
 extern void mlops_ensemble_raw(const MlEnsemble *ensemble, const MlSignature *sig,
 							   const MlBlock *block, double *out);
+
+/* Lay the trees out for fast scoring of rows of that many slots, the results being the same; forgotten when trees are added. */
+extern void mlops_ensemble_prepare(MlEnsemble *ensemble, int width);
 
 /* raw sums (nrows x noutputs) to answers (nrows x 1 or nclasses); in place when the widths agree */
 extern void mlops_ensemble_link(const MlEnsemble *ensemble, int nrows, const double *raw, double *out);

@@ -139,61 +139,60 @@ release_segment(void *arg)
 
 /*
  * A segment that outlives the resource owner, or NULL where the system has no
- * room.  What dsm_create leaves behind when it fails belongs to the resource
- * owner, hence the subtransaction.  A second segment shows that there is room
- * for what InitializeParallelDSM takes, which could not be caught.
+ * room.
+ *
+ * What a failed dsm_create leaves behind belongs to its resource owner and is
+ * released with one of our own; it holds no lock when the system refuses.  A
+ * subtransaction would do as well, but its end would end the progress report.
+ *
+ * A second segment shows that there is room for what InitializeParallelDSM
+ * takes, which could not be caught.
  */
 static dsm_segment *
 make_segment(Size size)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	ResourceOwner own = ResourceOwnerCreate(owner, "mlops team");
 	dsm_segment *volatile segment = NULL;
+	ErrorData  *volatile error = NULL;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
+		dsm_segment *made;
 		dsm_segment *probe;
 
-		segment = dsm_create(size, DSM_CREATE_NULL_IF_MAXSEGMENTS);
-		if (segment)
+		CurrentResourceOwner = own;
+		made = dsm_create(size, DSM_CREATE_NULL_IF_MAXSEGMENTS);
+		probe = made ? dsm_create(PARALLEL_DSM_BYTES, DSM_CREATE_NULL_IF_MAXSEGMENTS) : NULL;
+		if (probe)
 		{
-			probe = dsm_create(PARALLEL_DSM_BYTES, DSM_CREATE_NULL_IF_MAXSEGMENTS);
-			if (probe)
-			{
-				dsm_detach(probe);
-				dsm_pin_mapping(segment);
-			}
-			else
-			{
-				dsm_detach(segment);
-				segment = NULL;
-			}
+			dsm_detach(probe);
+			dsm_pin_mapping(made);
+			segment = made;
 		}
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		segment = NULL;
+	}
+	PG_END_TRY();
 
+	CurrentResourceOwner = owner;
+	ResourceOwnerRelease(own, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
+	ResourceOwnerRelease(own, RESOURCE_RELEASE_LOCKS, false, false);
+	ResourceOwnerRelease(own, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
+	ResourceOwnerDelete(own);
+	if (error)
+	{
 		/* an interrupt can have been what stopped it */
 		CHECK_FOR_INTERRUPTS();
 		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INSUFFICIENT_RESOURCES)
 			ReThrowError(error);
 		FreeErrorData(error);
 	}
-	PG_END_TRY();
 	return segment;
 }
 

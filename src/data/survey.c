@@ -80,20 +80,37 @@ check_budget(const MlSurvey *survey, Size more)
 					   "Train on a fraction of the rows with the option \"sample\", on fewer columns, or raise mlops.training_memory.");
 }
 
+/* Integers with a third value are numbers: there never were two groups. */
+static void
+settle_pair(FirstPass *pass)
+{
+	if (pass->target != TARGET_PAIR || pass->read->ndistinct <= 2)
+		return;
+	pass->target = TARGET_NUMBER;
+	mlops_hashes_ungroup(pass->hashes);
+	pass->group_rows[0] += pass->group_rows[1];
+	pass->group_rows[1] = 0;
+	if (pass->group_weight[0] == NULL)
+		pass->group_weight[0] = pass->group_weight[1];
+	else if (pass->group_weight[1] != NULL)
+		mlops_exact_sum_merge(pass->group_weight[0], pass->group_weight[1]);
+	pass->group_weight[1] = NULL;
+}
+
 /* A block's groups (classes by arrival), their rows and weights. */
 static void
 note_targets(FirstPass *pass, const MlBlock *block)
 {
 	const MlReadResult *read = pass->read;
-	bool		is_pair = pass->target == TARGET_PAIR && read->ndistinct <= 2;
 
+	settle_pair(pass);
 	for (int r = 0; r < block->nrows; r++)
 	{
 		int			group = 0;
 
 		if (pass->target == TARGET_CODE)
 			group = (int) block->y[r];
-		else if (is_pair)
+		else if (pass->target == TARGET_PAIR)
 			group = block->y[r] != read->distinct[0];
 		pass->group[r] = group;
 		pass->group_rows[group]++;
@@ -225,6 +242,7 @@ finish_pass(FirstPass *pass, const MlWish *wish, int64 sample_rows, struct MlSur
 	MlDraw		draw;
 	int		   *from;
 
+	settle_pair(pass);
 	mlops_learn_classes(pass->plan, pass->read, wish, sig);
 	if (sig->task == ML_TASK_CLASSIFICATION)
 		require_two_classes(pass, sig);

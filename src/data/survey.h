@@ -27,6 +27,7 @@ typedef struct MlHashes
 #define HASH_CHUNK 16384		/* rows of a chunk */
 
 extern MlHashes *mlops_hashes_make(MemoryContext parent);
+extern void mlops_hashes_ungroup(MlHashes *hashes);	/* all are of group 0 */
 extern void mlops_hashes_add(MlHashes *hashes, const uint64 *hash, const uint16 *group, int nrows);
 
 /*
@@ -67,9 +68,6 @@ extern MlSurveyIndex *mlops_index_build_parted(MlHashes *hashes);
 /* Positions of rows, each of which is taken; false: a row has none. */
 extern bool mlops_index_take(MlSurveyIndex *index, const uint64 *hash, int nrows, uint32 *position);
 
-/* Give all positions back. */
-extern void mlops_index_release(MlSurveyIndex *index);
-
 /* Training rows of a hash. */
 extern int64 mlops_index_count(const MlSurveyIndex *index, uint64 hash);
 
@@ -93,6 +91,7 @@ extern MlEvidence mlops_columns_seen_evidence(MlColumnsSeen *seen);
 typedef struct MlExactSum MlExactSum;
 extern MlExactSum *mlops_exact_sum_make(void);
 extern void mlops_exact_sum_add(MlExactSum *sum, double value);
+extern void mlops_exact_sum_merge(MlExactSum *sum, const MlExactSum *other);
 extern double mlops_exact_sum_get(const MlExactSum *sum);
 
 #endif							/* MLOPS_SURVEY_H */

@@ -122,6 +122,13 @@ mlops_hashes_add(MlHashes *hashes, const uint64 *hash, const uint16 *group, int 
 	}
 }
 
+void
+mlops_hashes_ungroup(MlHashes *hashes)
+{
+	for (int c = 0; c < hashes->nchunks; c++)
+		memset(hashes->group[c], 0, sizeof(uint16) * HASH_CHUNK);
+}
+
 /* Rows in chunk c. */
 static int
 chunk_rows(const MlHashes *hashes, int c)
@@ -364,6 +371,7 @@ mlops_index_build_parted(MlHashes *hashes)
 
 	for (int64 i = 0; i < index->nrows; i++)
 	{
+		CHECK_EVERY_64K(i);
 		words[i / 64].held |= (uint64) (groups[i] == 1) << (i % 64);
 		words[i / 64].watched |= (uint64) (groups[i] == 2) << (i % 64);
 	}
@@ -478,13 +486,6 @@ mlops_index_take(MlSurveyIndex *index, const uint64 *hash, int nrows, uint32 *po
 		position[i] = position_of(index, rank);
 	}
 	return true;
-}
-
-void
-mlops_index_release(MlSurveyIndex *index)
-{
-	for (int64 i = 0; i < (index->nrows + 63) / 64; i++)
-		rank_words(index)[i].taken = 0;
 }
 
 int64

@@ -57,6 +57,16 @@ mlops_exact_sum_add(MlExactSum *sum, double value)
 	digit[2] += shift == 0 ? 0 : mantissa >> (64 - shift);
 }
 
+void
+mlops_exact_sum_merge(MlExactSum *sum, const MlExactSum *other)
+{
+	for (int i = 0; i < RANGES; i++)
+	{
+		for (int j = 0; j < DIGITS; j++)
+			sum->digit[i][j] += other->digit[i][j];
+	}
+}
+
 double
 mlops_exact_sum_get(const MlExactSum *sum)
 {

@@ -56,7 +56,7 @@ SELECT algorithm, target, pg_temp.outcome(format($$SELECT mlops.proba(%L::mlops.
 -- cut anywhere, it is damaged and says so
 SELECT algorithm, target, string_agg(DISTINCT outcome, ',') AS truncated
     FROM made, LATERAL (SELECT pg_temp.outcome(format('SELECT %L::mlops.model IS NULL', translate(encode(substr(mlops.model_send(m), 1, n), 'base64'), E'\n', ''))) AS outcome
-                          FROM generate_series(1, length(mlops.model_send(m)) - 1) AS n) AS o GROUP BY 1, 2 ORDER BY 1, 2;
+                          FROM generate_series(1, length(mlops.model_send(m)) - 1, 1 + length(mlops.model_send(m)) / 3000) AS n) AS o GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- hard sources: rows that are few, alike, or none
 SELECT algorithm, target, s.name, pg_temp.outcome(format('SELECT pg_temp.train(%L, %L, %L, %L) IS NOT NULL', 'h' || model, s.source, target, algorithm)) AS outcome

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "boost.h"
+#include "forest.h"
 #include "team.h"
 
 void *
@@ -20,6 +21,8 @@ mlops_task_attach(MlTeam *team, MlJob job)
 	{
 		case ML_JOB_BOOST:
 			return mlops_boost_attach(team);
+		case ML_JOB_FOREST:
+			return mlops_forest_attach(team);
 		default:
 			elog(ERROR, "unexpected job %d of a team", (int) job);
 	}
@@ -42,6 +45,9 @@ mlops_task_do(MlTeam *team, MlTeamTask task, int number)
 			break;
 		case ML_TASK_GROW_SPLITS:
 			mlops_grow_splits_task(((MlBoost *) team->local)->grower, number);
+			break;
+		case ML_TASK_FOREST_TREE:
+			mlops_forest_task(team->local, number);
 			break;
 		default:
 			elog(ERROR, "unexpected task %d of a team", (int) task);

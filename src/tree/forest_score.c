@@ -1,0 +1,218 @@
+/*-------------------------------------------------------------------------
+ *
+ * forest_score.c
+ *	  What the trees of a wave say about rows of the matrix.
+ *
+ * IDENTIFICATION
+ *	  src/tree/forest_score.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "mlops/tree.h"
+
+#include "forest.h"
+
+/* The child that a row goes to. */
+static inline uint32
+next_node(const ForestTree *tree, const ForestSlim *node, const MlBinned *bins,
+		  const uint8 *row)
+{
+	const MlBinning *binning = &bins->binning[node->slot];
+	uint32		bin = mlops_bin_of(binning, row);
+	bool		left;
+
+	if (node->flags & ML_NODE_CATEGORY)
+		left = (tree->words[node->bin + bin / 32] >> (bin % 32)) & 1;
+	else
+		left = bin <= node->bin ||
+			((node->flags & ML_NODE_MISSING_LEFT) != 0 && bin == (uint32) binning->missing_bin);
+	return node->left + !left;
+}
+
+/* Where "missing" is not in the left part by its number: missing_bin is above any border. */
+static const ForestSlim *
+find_leaf(const ForestTree *tree, const MlBinned *bins, const uint8 *row)
+{
+	const ForestSlim *node = tree->nodes;
+
+	while ((node->flags & ML_NODE_LEAF) == 0)
+		node = tree->nodes + next_node(tree, node, bins, row);
+	return node;
+}
+
+static inline void
+add_leaf(const ForestTree *tree, const ForestSlim *leaf, int noutputs, double *sum)
+{
+	if (noutputs == 1)
+	{
+		sum[0] += leaf->value;
+		return;
+	}
+	/* adding the zeros of the other classes would change nothing */
+	for (uint32 i = leaf->left; i < leaf->left + leaf->bin; i++)
+		sum[tree->shares[i].class] += tree->shares[i].share;
+}
+
+static void
+score_rows(Forest *f, const ForestTree *tree, int64 from, int64 to)
+{
+	const ForestShared *shared = f->shared;
+	int			n = shared->rules.noutputs;
+
+	for (int64 i = from; i < to; i++)
+	{
+		bool		is_oob = shared->has_oob && i < f->bins.ntrain &&
+			((tree->bag[i / 8] >> (i % 8)) & 1) == 0;
+		bool		is_scored = i >= shared->first_scored;
+		const ForestSlim *leaf;
+
+		if (!is_oob && !is_scored)
+			continue;
+		leaf = find_leaf(tree, &f->bins, f->bins.rows + (Size) i * f->bins.stride);
+		if (is_scored)
+			add_leaf(tree, leaf, n, f->sums + (Size) (i - shared->first_scored) * n);
+		if (is_oob)
+		{
+			add_leaf(tree, leaf, n, f->oob_sums + (Size) i * n);
+			f->oob_trees[i]++;
+		}
+	}
+}
+
+void
+mlops_forest_score_chunk(Forest *f, int chunk)
+{
+	int64		from = (int64) chunk * FOREST_CHUNK_ROWS;
+	int64		to = Min(from + FOREST_CHUNK_ROWS,
+						 f->shared->first_scored + f->shared->nscored);
+
+	for (int t = 0; t < f->shared->ntrees; t++)
+	{
+		ForestTree	tree;
+
+		CHECK_FOR_INTERRUPTS();
+		mlops_forest_tree_attach(f->buffers + f->shared->room.size * t,
+								 &f->shared->room, &tree);
+		score_rows(f, &tree, from, to);
+	}
+}
+
+/* ------------------------------------------------------------- out of bag */
+
+/* Does the mean of a row's sums name its class?  Equal sums: the lower class. */
+static bool
+is_right(const Forest *f, int64 row)
+{
+	int			n = f->shared->rules.noutputs;
+	const double *sum = f->oob_sums + (Size) row * n;
+	int			best = 0;
+
+	if (n == 1)
+		best = sum[0] / f->oob_trees[row] >= 0.5;
+	for (int k = 1; k < n; k++)
+		if (sum[k] > sum[best])
+			best = k;
+	return best == (int) f->bins.y[row];
+}
+
+static double
+oob_accuracy(const Forest *f, int64 *rows)
+{
+	double		right = 0;
+	double		all = 0;
+
+	for (int64 i = 0; i < f->bins.ntrain; i++)
+	{
+		double		w = f->bins.w ? f->bins.w[i] : 1;
+
+		if (f->oob_trees[i] == 0)
+			continue;
+		(*rows)++;
+		all += w;
+		if (is_right(f, i))
+			right += w;
+	}
+	return all > 0 ? right / all : NAN;
+}
+
+static double
+oob_r2(const Forest *f, int64 *rows)
+{
+	double		mean = 0;
+	double		all = 0;
+	double		rss = 0;
+	double		tss = 0;
+
+	for (int64 i = 0; i < f->bins.ntrain; i++)
+	{
+		double		w = f->bins.w ? f->bins.w[i] : 1;
+
+		if (f->oob_trees[i] == 0)
+			continue;
+		(*rows)++;
+		all += w;
+		mean += (f->bins.y[i] - mean) * (w / all);
+	}
+	for (int64 i = 0; i < f->bins.ntrain; i++)
+	{
+		double		w = f->bins.w ? f->bins.w[i] : 1;
+		double		error = f->bins.y[i] - f->oob_sums[i] / Max(f->oob_trees[i], 1);
+
+		if (f->oob_trees[i] == 0)
+			continue;
+		rss += w * error * error;
+		tss += w * (f->bins.y[i] - mean) * (f->bins.y[i] - mean);
+	}
+	return tss > 0 ? 1 - rss / tss : NAN;
+}
+
+double
+mlops_forest_oob(const Forest *f, int64 *rows)
+{
+	*rows = 0;
+	return f->shared->rules.is_regression ? oob_r2(f, rows) : oob_accuracy(f, rows);
+}
+
+/* ------------------------------------------------------------- answers */
+
+void
+mlops_forest_answer(Forest *f, MlTreeTrain *tr, const MlEnsemble *ensemble)
+{
+	int64		n = f->shared->nscored;
+	int			width = ensemble->noutputs;
+	const double *y = f->bins.y + f->shared->first_scored;
+	const double *w = f->bins.w ? f->bins.w + f->shared->first_scored : NULL;
+	double	   *out = palloc_extended(mul_size(mul_size(sizeof(double), n), width),
+									  MCXT_ALLOC_HUGE);
+	double	   *own_y = palloc_extended(mul_size(sizeof(double), n), MCXT_ALLOC_HUGE);
+	double	   *own_w = NULL;
+
+	/* as mlops_ensemble_raw divides */
+	for (Size i = 0; i < (Size) n * width; i++)
+		out[i] = ensemble->base[i % width] + f->sums[i] / Max(ensemble->ntrees, 1);
+	memcpy(own_y, y, sizeof(double) * n);
+	if (w)
+	{
+		own_w = palloc_extended(mul_size(sizeof(double), n), MCXT_ALLOC_HUGE);
+		memcpy(own_w, w, sizeof(double) * n);
+	}
+	if (f->shared->first_scored > 0)
+	{
+		tr->holdout_y = own_y;
+		tr->holdout_w = own_w;
+		tr->holdout_out = out;
+	}
+	else
+	{
+		tr->train_y = own_y;
+		tr->train_w = own_w;
+		tr->train_out = out;
+	}
+}

@@ -38,8 +38,10 @@
 /* Work is counted in updates of histogram entries, about half a nanosecond each. */
 #define ML_WORK_PART 3			/* to part a row */
 #define ML_WORK_BIN 8			/* to subtract and search a bin */
-#define ML_WORK_ROUND 1000000.0 /* a round with so much needs no further node */
-#define ML_WORK_WIDE 500000.0	/* a job with so much is shared out */
+#define ML_WORK_ROUND_MIN 1000000.0
+#define ML_WORK_ROUND_MAX 4000000.0
+#define ML_WORK_WIDE_MIN 500000.0
+#define ML_WORK_WIDE_MAX 1000000.0
 #define ML_WORK_RANGE 250000.0	/* what a task of it should have */
 
 struct MlGrowPlan
@@ -62,6 +64,8 @@ struct MlGrowPlan
 	int			nwide;
 	int			nresults;
 	double		work;
+	double		enough;			/* a round with so much needs no further node */
+	double		much;			/* a job with so much is shared out */
 	double		slots;			/* slots of this run, and their bins */
 	double		bins;
 	MlGrown    *out;
@@ -206,7 +210,7 @@ add_job(MlGrower *g, int node, double work)
 	job->histogram = -1;
 	job->wide = -1;
 	job->ngroups = 1;
-	if (plan->nwide < g->head->nwide && g->head->nshards > 1 && work >= ML_WORK_WIDE)
+	if (plan->nwide < g->head->nwide && g->head->nshards > 1 && work >= plan->much)
 	{
 		job->wide = plan->nwide++;
 		job->ngroups = Min(g->head->nslots, ML_GROW_GROUPS);
@@ -342,7 +346,7 @@ plan_round(MlGrower *g)
 			break;
 		}
 		if (plan->njobs > 0 &&
-			(plan->work >= ML_WORK_ROUND || plan->nunused == 0 || n->histogram < 0 ||
+			(plan->work >= plan->enough || plan->nunused == 0 || n->histogram < 0 ||
 			 plan->nahead + plan->njobs >= ML_GROW_AHEAD))
 			break;
 		add_split_job(g, node, place == plan->leaves_left);
@@ -382,7 +386,7 @@ add_ranges(MlGrower *g, int number, int ntasks)
 	return ntasks;
 }
 
-/* First phase: the wide jobs' tasks, then the others, which fill the gaps. */
+/* First phase: the jobs that are one task, then the wide jobs' small tasks, which fill the gaps. */
 static void
 run_rows(MlGrower *g)
 {
@@ -391,9 +395,6 @@ run_rows(MlGrower *g)
 	int			k;
 
 	for (k = 0; k < plan->njobs; k++)
-		if (g->jobs[k].wide >= 0)
-			ntasks = add_ranges(g, k, ntasks);
-	for (k = 0; k < plan->njobs; k++)
 		if (g->jobs[k].wide < 0)
 		{
 			g->row_tasks[ntasks].job = k;
@@ -401,6 +402,9 @@ run_rows(MlGrower *g)
 			g->row_tasks[ntasks].to = g->head->nshards;
 			ntasks++;
 		}
+	for (k = 0; k < plan->njobs; k++)
+		if (g->jobs[k].wide >= 0)
+			ntasks = add_ranges(g, k, ntasks);
 	memset(g->touched, 0, (Size) g->head->nmembers * g->head->nwide);
 	mlops_team_run(g->team, ML_TASK_GROW_ROWS, ntasks);
 }
@@ -666,6 +670,23 @@ finish_tree(MlGrower *g)
 		}
 }
 
+/*
+ * How much work makes a round.  More of it means fewer pauses, but more nodes
+ * split in vain; a quarter of the root's work is a good middle between 20,000
+ * and 1,000,000 rows.  One member never waits, so it takes one node at a time.
+ */
+static void
+plan_work(MlGrower *g, int64 nrows)
+{
+	MlGrowPlan *plan = g->plan;
+	double		quarter = nrows * plan->slots / 4;
+
+	plan->enough = Max(ML_WORK_ROUND_MIN, Min(quarter, ML_WORK_ROUND_MAX));
+	plan->much = Max(ML_WORK_WIDE_MIN, Min(plan->enough / 3, ML_WORK_WIDE_MAX));
+	if (g->head->nmembers == 1)
+		plan->enough = 0;
+}
+
 /* The root and an empty plan. */
 static void
 begin_tree(MlGrower *g)
@@ -702,6 +723,7 @@ begin_tree(MlGrower *g)
 		mlops_grow_run(g, 0)[k] = mlops_run_make(0, g->counts[k]);
 		root->stats.count += g->counts[k];
 	}
+	plan_work(g, root->stats.count);
 	root->searched = plan->leaves_left == 0 || !mlops_grow_splittable(g->head, &root->stats, 0);
 }
 

@@ -32,6 +32,7 @@ struct MlModel
 	uint8		hash[MLOPS_HASH_LEN];
 	Size		content_len;	/* uncompressed bytes */
 	int			format_version; /* it was stored in */
+	List	   *notices;		/* just trained: what is to be said about it, char * */
 	struct MlScorer **idle;		/* in the cache: scorers that wait with the model (api/scorer.c) */
 };
 
@@ -112,7 +113,9 @@ typedef struct MlRowCounts
  */
 extern Jsonb *mlops_train_facts(const MlRowCounts *counts, const MlParams *params);
 
-/* train.c */
+/* train.c: what a training has to say, as NOTICEs */
+extern void mlops_train_raise(const List *notices);
+
 extern void mlops_dataset_counts(const MlDataset *data, MlRowCounts *counts);
 
 /*

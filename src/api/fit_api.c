@@ -705,6 +705,9 @@ mlops_fit_final(PG_FUNCTION_ARGS)
 	if (algo->one_pass)
 		model = finish_one_pass(s, algo, params);
 	else
+	{
 		model = train_group(make_dataset(s, algo), algo, params);
+		mlops_train_raise(model->notices);
+	}
 	PG_RETURN_POINTER(mlops_model_pack(model));
 }

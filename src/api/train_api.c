@@ -95,7 +95,7 @@ read_call(FunctionCallInfo fcinfo, MlTrainCall *call)
 	memset(call, 0, sizeof(*call));
 	call->model = mlops_arg_text(fcinfo, ARG_MODEL);
 	mlops_name_check(call->model, "model");
-	call->source = mlops_arg_text(fcinfo, ARG_SOURCE);
+	call->text = mlops_arg_text(fcinfo, ARG_SOURCE);
 	call->alias = mlops_arg_text(fcinfo, ARG_ALIAS);
 	if (call->alias)
 		mlops_name_check(call->alias, "alias");
@@ -146,7 +146,7 @@ store_version(const MlTrainCall *call, const MlCandidate *best, double seconds)
 	v.artifact = best->artifact;
 	v.options = best->options;
 	v.metrics = best->metrics;
-	v.source = call->source;
+	v.source = call->text;
 	v.target = best->target;
 	v.rows_used = best->counts.nrows;
 	v.rows_skipped = best->counts.nskipped;
@@ -181,10 +181,16 @@ mlops_train(PG_FUNCTION_ARGS)
 	mlops_registry_check_train(call.model, 0);
 
 	mlops_progress_begin();
+	call.source = mlops_source_open(call.text);
+	if (call.algo == NULL || call.refit)
+		mlops_source_keep(call.source);
 	if (call.algo)
 		mlops_candidate_train(&call, call.algo, &best);
 	else
 		mlops_auto_train(&call, &best);
+	if (call.algo == NULL || call.refit)
+		mlops_source_forget(call.source);
+	mlops_train_raise(best.notices);
 	mlops_progress_phase(ML_PHASE_STORING);
 	seconds = seconds_since(start);
 	version = store_version(&call, &best, seconds);

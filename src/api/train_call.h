@@ -19,7 +19,8 @@
 typedef struct MlTrainCall
 {
 	char	   *model;
-	char	   *source;
+	char	   *text;			/* of the source */
+	MlSource   *source;			/* opened once, so that rows kept for another reading are found again */
 	const MlAlgo *algo;			/* NULL: auto */
 	Jsonb	   *options;		/* as given */
 	MlWish		wish;			/* what does not depend on the algorithm */
@@ -39,6 +40,7 @@ typedef struct MlCandidate
 	int			nfeatures;
 	MlRowCounts counts;			/* of the rows it was measured with, whether or not it was fitted again */
 	Jsonb	   *metrics;
+	List	   *notices;		/* char *: what training has to say about it */
 } MlCandidate;
 
 /* train_candidate.c */

@@ -94,6 +94,7 @@ keep_model(MlModel *model, const MlParams *params, MemoryContext to, MlCandidate
 {
 	Jsonb	   *options = mlops_params_effective(params);
 	MemoryContext old = MemoryContextSwitchTo(to);
+	ListCell   *lc;
 
 	out->algo = model->algo;
 	out->options = copy_jsonb(options, to);
@@ -101,6 +102,9 @@ keep_model(MlModel *model, const MlParams *params, MemoryContext to, MlCandidate
 	out->task = model->sig->task;
 	out->target = pstrdup(model->sig->target);
 	out->nfeatures = model->sig->nfeatures;
+	out->notices = NIL;
+	foreach(lc, model->notices)
+		out->notices = lappend(out->notices, pstrdup(lfirst(lc)));
 	MemoryContextSwitchTo(old);
 }
 
@@ -119,7 +123,7 @@ train_by_passes(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 		read_general_options(call, &wish);
 	if (goal == GOAL_ALL_ROWS)
 		wish.holdout = 0;
-	data = mlops_dataset_read(mlops_source_open(call->source), &wish);
+	data = mlops_dataset_read(call->source, &wish);
 	mlops_registry_check_train(call->model, data->sig->task);
 	if (algo == NULL)
 	{
@@ -167,7 +171,6 @@ train_trees(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 {
 	MlWish		wish = call->wish;
 	MlParams   *params = parse_options(call, algo);
-	MlSource   *source = mlops_source_open(call->source);
 	MlSurvey   *survey;
 	MlTreeTrain tr;
 	MlModel    *model;
@@ -175,8 +178,8 @@ train_trees(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 	mlops_train_wish(algo, params, &wish);
 	if (goal == GOAL_ALL_ROWS)
 		wish.holdout = 0;
-	survey = mlops_survey_read(source, &wish,
-							   mlops_prepare_sample_rows(Max(source->desc->natts, 1)));
+	survey = mlops_survey_read(call->source, &wish,
+							   mlops_prepare_sample_rows(Max(call->source->desc->natts, 1)));
 	mlops_registry_check_train(call->model, survey->sig->task);
 	model = mlops_train_trees(algo, survey, params, find_previous(call, params), &tr);
 	if (goal == GOAL_MEASURE)

@@ -196,7 +196,7 @@ mlops_train_run(const MlAlgo *algo, MlDataset *data, MlParams *params)
 	mlops_dataset_counts(data, &counts);
 	model->facts = mlops_train_facts(&counts, params);
 	pfree(scratch.x);
+	model->notices = tr.notices;
 	MemoryContextSwitchTo(old);
-	mlops_train_raise(tr.notices);
 	return model;
 }

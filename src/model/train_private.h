@@ -11,8 +11,6 @@
 #ifndef TRAIN_PRIVATE_H
 #define TRAIN_PRIVATE_H
 
-#include "nodes/pg_list.h"
-
 #include "mlops/model.h"
 
 /* train_options.c */
@@ -28,8 +26,5 @@ extern void mlops_train_check_task(const MlAlgo *algo, const MlSignature *sig);
 extern const double *mlops_train_class_weights(const MlSignature *sig,
 											   const double *class_total,
 											   const MlParams *params);
-
-/* train.c: what an algorithm had to say (char *), as NOTICEs */
-extern void mlops_train_raise(const List *notices);
 
 #endif							/* TRAIN_PRIVATE_H */

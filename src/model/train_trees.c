@@ -81,7 +81,7 @@ mlops_train_trees(const MlAlgo *algo, MlSurvey *survey, MlParams *params,
 	model->body = algo->train_trees(tr);
 	mlops_survey_counts(survey, &counts);
 	model->facts = mlops_train_facts(&counts, params);
+	model->notices = tr->notices;
 	MemoryContextSwitchTo(old);
-	mlops_train_raise(tr->notices);
 	return model;
 }

@@ -51,7 +51,7 @@ find_start(const MlAlgo *algo, const MlSignature *sig, const MlModel *previous)
 				 errmsg("cannot go on from a model of another target"),
 				 errdetail("The newest version is of target \"%s\", not \"%s\".",
 						   previous->sig->target, sig->target)));
-	return previous->body;
+	return mlops_ensemble_adapt(previous->body, previous->sig, sig);
 }
 
 MlModel *

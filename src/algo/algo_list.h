@@ -21,6 +21,7 @@
 /*		symbol				 id */
 ML_ALGO(linear_regression, 1)
 ML_ALGO(logistic_regression, 2)
+ML_ALGO(gradient_boosting, 3)
 ML_ALGO(random_forest, 4)
 ML_ALGO(decision_tree, 5)
 

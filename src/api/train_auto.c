@@ -32,15 +32,6 @@ static const char *const candidate_names[] = {
 	"linear_regression", "logistic_regression", "gradient_boosting"
 };
 
-static const MlAlgo *
-find_algo(const char *name)
-{
-	for (int i = 0; i < mlops_algo_count(); i++)
-		if (strcmp(mlops_algo_at(i)->name, name) == 0)
-			return mlops_algo_at(i);
-	return NULL;
-}
-
 /* The candidates of a task (0: of any), at most all names. */
 static int
 list_candidates(int task, const MlAlgo **out)
@@ -49,10 +40,8 @@ list_candidates(int task, const MlAlgo **out)
 
 	for (size_t i = 0; i < lengthof(candidate_names); i++)
 	{
-		const MlAlgo *algo = find_algo(candidate_names[i]);
+		const MlAlgo *algo = mlops_algo_by_name(candidate_names[i]);
 
-		if (algo == NULL)
-			continue;
 		if (task == 0 ||
 			(task == ML_TASK_REGRESSION ? algo->does_regression : algo->does_classification))
 			out[n++] = algo;
@@ -245,12 +234,9 @@ mlops_auto_train(const MlTrainCall *call, MlCandidate *out)
 		if (metric_value(all[i].metrics, metric) < metric_value(all[best].metrics, metric))
 			best = i;
 	}
-	if (n > 1)
-	{
-		*out = all[best];
-		out->metrics = add_candidates(all[best].metrics, all, n, metric);
-		report_choice(all, n, best, metric);
-	}
+	*out = all[best];
+	out->metrics = add_candidates(all[best].metrics, all, n, metric);
+	report_choice(all, n, best, metric);
 	if (call->refit)
 		mlops_candidate_refit(call, out);
 }

@@ -74,6 +74,8 @@ const MlParamDef mlops_boost_params[] = {
 	"categories on the smaller side of a split at most"},
 	{"min_cat_rows", ML_PARAM_INTEGER, 100, 1, 1e9, NULL,
 	"rows of a group of categories at least"},
+	{"warm_start", ML_PARAM_BOOLEAN, 0, 0, 1, NULL,
+	"go on from the newest version of the model, up to n_estimators rounds in all"},
 	{NULL}
 };
 

@@ -354,38 +354,6 @@ begin_scores(Run *run)
 	}
 }
 
-static void *
-copy_array(const void *array, Size n, Size element)
-{
-	Size		size = mul_size(n, element);
-	void	   *copy = MemoryContextAllocHuge(CurrentMemoryContext, Max(size, 1));
-
-	if (size > 0)
-		memcpy(copy, array, size);
-	return copy;
-}
-
-/* A copy that can grow; boosted trees have one output a leaf. */
-static MlEnsemble *
-copy_ensemble(const MlEnsemble *from)
-{
-	MlEnsemble *e = copy_array(from, 1, sizeof(MlEnsemble));
-	uint32		nnodes = from->root[from->ntrees];
-
-	e->base = copy_array(from->base, from->noutputs, sizeof(double));
-	e->root = copy_array(from->root, (Size) from->ntrees + 1, sizeof(uint32));
-	e->nodes = copy_array(from->nodes, nnodes, sizeof(MlNode));
-	e->gain = copy_array(from->gain, nnodes, sizeof(float));
-	e->cover = copy_array(from->cover, nnodes, sizeof(float));
-	e->words = copy_array(from->words, from->nwords, sizeof(uint32));
-	e->maxtrees = Max(from->ntrees, 1);
-	if (from->ntrees == 0)
-		e->root = repalloc(e->root, sizeof(uint32) * 2);
-	e->maxnodes = nnodes;
-	e->maxwords = from->nwords;
-	return e;
-}
-
 /* The ensemble that grows: empty, or a copy of what training goes on from. */
 static MlEnsemble *
 begin_ensemble(const Run *run)
@@ -411,7 +379,7 @@ begin_ensemble(const Run *run)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("option \"n_estimators\" must be above %d, the rounds that training goes on from",
 							start->ntrees / start->noutputs)));
-		ensemble = copy_ensemble(start);
+		ensemble = mlops_ensemble_adapt(start, run->tr->sig, run->tr->sig);
 	}
 	ensemble->history = start && start->nrounds > 0 ?
 		memcpy(palloc(sizeof(MlRound) * run->options.n_estimators), start->history,

@@ -59,19 +59,23 @@ add_dense(int64 *const *at, int nnarrow, const uint8 *r, const uint8 *q, int64 g
 
 	for (; k + 4 <= nnarrow; k += 4)
 	{
+		int64	   *h0 = at[k];
+		int64	   *h1 = at[k + 1];
+		int64	   *h2 = at[k + 2];
+		int64	   *h3 = at[k + 3];
 		uint32		a;
 		uint32		b;
 
 		memcpy(&a, r + k, sizeof(a));
 		memcpy(&b, q + k, sizeof(b));
-		at[k][a & 255] += g;
-		at[k][b & 255] += e;
-		at[k + 1][(a >> 8) & 255] += g;
-		at[k + 1][(b >> 8) & 255] += e;
-		at[k + 2][(a >> 16) & 255] += g;
-		at[k + 2][(b >> 16) & 255] += e;
-		at[k + 3][a >> 24] += g;
-		at[k + 3][b >> 24] += e;
+		h0[a & 255] += g;
+		h0[b & 255] += e;
+		h1[(a >> 8) & 255] += g;
+		h1[(b >> 8) & 255] += e;
+		h2[(a >> 16) & 255] += g;
+		h2[(b >> 16) & 255] += e;
+		h3[a >> 24] += g;
+		h3[b >> 24] += e;
 	}
 	for (; k < nnarrow; k++)
 	{
@@ -121,8 +125,11 @@ add_two(const MlHistSlots *hist, const uint8 *r, const uint8 *q, int64 g, int64 
 
 void
 mlops_hist_add(const MlHistSlots *hist, int64 *histogram, const uint8 *bins, int stride,
-			   const uint32 *gradients, const uint16 *rows, int n, int room)
+			   const uint32 *gradients, const uint16 *rows, int n, int room,
+			   const MlHistNext *next)
 {
+	int			each = next && n >= 2 ? (next->n + n / 2 - 1) / (n / 2) : 0;
+	int			asked = 0;
 	int			ahead = Max(0, Min(n, room - ML_HIST_AHEAD - 1));
 	int			i = 0;
 	int			k;
@@ -145,6 +152,8 @@ mlops_hist_add(const MlHistSlots *hist, int64 *histogram, const uint8 *bins, int
 		const uint8 *r = bins + (Size) rows[i] * stride;
 		const uint8 *q = bins + (Size) rows[i + 1] * stride;
 
+		for (k = 0; k < each && asked < next->n; k++)
+			__builtin_prefetch(next->column + (Size) next->rows[asked++] * stride, 0, 2);
 		fetch_row(bins + (Size) rows[i + ML_HIST_AHEAD] * stride, stride);
 		fetch_row(bins + (Size) rows[i + ML_HIST_AHEAD + 1] * stride, stride);
 		__builtin_prefetch(gradients + rows[i + ML_HIST_AHEAD]);

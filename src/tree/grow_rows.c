@@ -113,14 +113,39 @@ part_chunk(const MlParting *p, const uint8 *bins, const uint16 *rows, int n, int
 	return nleft;
 }
 
-/* Part a job's rows of one shard, adding those of the counted child to a histogram (or none). */
+/*
+ * The chunk after row number "done" of a node's run in a shard, in the shards
+ * up to "to".
+ */
+static MlHistNext
+next_chunk(const MlGrower *g, const MlRun *runs, const MlParting *p, int shard, int done, int to)
+{
+	MlHistNext	next = {NULL, NULL, 0};
+	Size		base;
+
+	while (shard < to && done >= mlops_run_count(runs[shard]))
+	{
+		shard++;
+		done = 0;
+	}
+	if (shard == to)
+		return next;
+	base = (Size) shard * ML_SHARD_ROWS;
+	next.column = g->bins->rows + base * p->stride + p->offset;
+	next.rows = g->rows + base + runs[shard].first + done;
+	next.n = Min(mlops_run_count(runs[shard]) - done, ML_GROW_CHUNK);
+	return next;
+}
+
+/* Part a job's rows of one shard (the next up to "to" will follow), adding those of the counted child to a histogram (or none). */
 static void
-part_shard(MlGrower *g, const MlGrowJob *job, const MlParting *p, int shard, int64 *histogram)
+part_shard(MlGrower *g, const MlGrowJob *job, const MlParting *p, int shard, int to, int64 *histogram)
 {
 	Size		base = (Size) shard * ML_SHARD_ROWS;
 	const uint8 *bins = g->bins->rows + base * g->bins->stride;
 	const uint32 *gradients = g->gradients + base;
-	MlRun		run = mlops_grow_run(g, job->node)[shard];
+	const MlRun *runs = mlops_grow_run(g, job->node);
+	MlRun		run = runs[shard];
 	int			n = mlops_run_count(run);
 	uint16	   *rows = g->rows + base + run.first;
 	bool		counts_left = (job->counted == job->left);
@@ -131,16 +156,17 @@ part_shard(MlGrower *g, const MlGrowJob *job, const MlParting *p, int shard, int
 	{
 		int			chunk = Min(n - done, ML_GROW_CHUNK);
 		int			nright = done - nleft;
+		MlHistNext	next = next_chunk(g, runs, p, shard, done + chunk, to);
 		int			k;
 
 		CHECK_FOR_INTERRUPTS();
 		k = part_chunk(p, bins, rows + done, chunk, n - done, rows + nleft, g->parted + nright);
 		if (histogram && counts_left)
 			mlops_hist_add(&g->hist_slots, histogram, bins, p->stride, gradients,
-						   rows + nleft, k, k);
+						   rows + nleft, k, k, &next);
 		else if (histogram)
 			mlops_hist_add(&g->hist_slots, histogram, bins, p->stride, gradients,
-						   g->parted + nright, chunk - k, chunk - k);
+						   g->parted + nright, chunk - k, chunk - k, &next);
 		nleft += k;
 	}
 	memcpy(rows + nleft, g->parted, (n - nleft) * sizeof(uint16));
@@ -167,10 +193,10 @@ count_shard(MlGrower *g, int node, int shard, int64 *histogram)
 		CHECK_FOR_INTERRUPTS();
 		if (is_whole)
 			mlops_hist_add(&g->hist_slots, histogram, bins + (Size) done * g->bins->stride,
-						   g->bins->stride, gradients + done, NULL, chunk, chunk);
+						   g->bins->stride, gradients + done, NULL, chunk, chunk, NULL);
 		else
 			mlops_hist_add(&g->hist_slots, histogram, bins, g->bins->stride, gradients,
-						   g->rows + base + run.first + done, chunk, n - done);
+						   g->rows + base + run.first + done, chunk, n - done, NULL);
 	}
 }
 
@@ -221,7 +247,7 @@ mlops_grow_rows_task(MlGrower *g, int number)
 
 		make_parting(g, &g->nodes[job->node].split, mlops_grow_set(g, job->node), &parting);
 		for (shard = task->from; shard < task->to; shard++)
-			part_shard(g, job, &parting, shard, histogram);
+			part_shard(g, job, &parting, shard, task->to, histogram);
 	}
 
 	if (job->wide < 0)

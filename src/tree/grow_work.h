@@ -148,6 +148,14 @@ typedef struct MlHistSlots
 	int64	  **at;				/* work area: the same as addresses */
 } MlHistSlots;
 
+/* Rows that will be asked for next: their bins in one slot are brought near meanwhile. */
+typedef struct MlHistNext
+{
+	const uint8 *column;		/* the slot's bin in the shard's row 0 */
+	const uint16 *rows;
+	int			n;
+} MlHistNext;
+
 /* Leader's part of a handle. */
 typedef struct MlGrowPlan MlGrowPlan;
 
@@ -228,7 +236,8 @@ extern void mlops_hist_slots(MlHistSlots *hist, const MlBinned *bins, const uint
  * bins and gradients point to.
  */
 extern void mlops_hist_add(const MlHistSlots *hist, int64 *histogram, const uint8 *bins,
-						   int stride, const uint32 *gradients, const uint16 *rows, int n, int room);
+						   int stride, const uint32 *gradients, const uint16 *rows, int n, int room,
+						   const MlHistNext *next);
 
 /* grow_rows.c */
 

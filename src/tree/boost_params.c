@@ -66,8 +66,6 @@ const MlParamDef mlops_boost_params[] = {
 	"a loss lower by no more is not better"},
 	{"validation_fraction", ML_PARAM_NUMBER, 0.1, 0.001, 0.9, NULL,
 	"share of the training rows set aside where n_iter_no_change is above 0"},
-	{"warm_start", ML_PARAM_BOOLEAN, 0, 0, 1, NULL,
-	"go on from the newest version's trees"},
 	{"cat_smooth", ML_PARAM_NUMBER, 10, 0, DBL_MAX, NULL,
 	"pulls rare categories to the end of their order"},
 	{"cat_l2", ML_PARAM_NUMBER, 10, 0, DBL_MAX, NULL,

@@ -177,10 +177,12 @@ SELECT rows_used FROM mlops.train('source', 'WITH big AS (SELECT * FROM houses W
 SELECT rows_used FROM mlops.train('source', 'WITH RECURSIVE n AS (SELECT 1 AS x, 3.5 AS y UNION ALL SELECT x + 1, y * 1.5 FROM n WHERE x < 10) SELECT * FROM n', 'y');
 SELECT rows_used FROM mlops.train('source', $$SELECT area, price FROM houses -- all of them
   /* really */ ORDER BY random()$$, 'price');
--- volatile: read once
+-- volatile: read once, also where auto compares
+SET client_min_messages = warning;
 SELECT rows_used, metrics->'n' AS n FROM mlops.train('volatile', 'SELECT i + random() AS x, i AS y FROM generate_series(1, 100) AS i', 'y', validation => '{"refit": true}');
 SELECT mlops.describe('volatile')->'model'->'n' AS n;
 SELECT rows_used BETWEEN 1 AND 200 AS sampled FROM mlops.train('volatile', 'SELECT area AS x, price AS y FROM houses TABLESAMPLE BERNOULLI (80)', 'y');
+RESET client_min_messages;
 -- refused
 SELECT mlops.train('source', 'WITH d AS (DELETE FROM houses RETURNING *) SELECT * FROM d', 'price');
 SELECT mlops.train('source', 'SELECT * INTO copied FROM houses', 'price');

@@ -59,7 +59,7 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'mlops_training_history_name'
 LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 ROWS 100;
 COMMENT ON FUNCTION mlops.training_history(text)
-  IS 'loss of a boosted model after each iteration, on the training rows and on those that decided when to stop';
+  IS 'loss of a boosted model after each iteration, on the training rows and on those that decide when to stop, else on those held out';
 
 CREATE FUNCTION mlops.training_history(
     model mlops.model,
@@ -70,7 +70,7 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'mlops_training_history_value'
 LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 ROWS 100;
 COMMENT ON FUNCTION mlops.training_history(mlops.model)
-  IS 'loss of a boosted model after each iteration, on the training rows and on those that decided when to stop';
+  IS 'loss of a boosted model after each iteration, on the training rows and on those that decide when to stop, else on those held out';
 
 CREATE FUNCTION mlops.algorithms(
     OUT algorithm text,

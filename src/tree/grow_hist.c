@@ -11,6 +11,8 @@
  * - Bins of four slots come in one load of four bytes.
  * - A row's bins and gradient are asked for ML_HIST_AHEAD rows before they are
  *	 needed; the rows of a small node are far apart, and nothing else hides that.
+ * - Parting waits for memory and adding up does not: so the rows to be parted
+ *	 next are fetched into the second-level cache while rows are added up.
  *
  * IDENTIFICATION
  *	  src/tree/grow_hist.c

@@ -137,7 +137,10 @@ next_chunk(const MlGrower *g, const MlRun *runs, const MlParting *p, int shard, 
 	return next;
 }
 
-/* Part a job's rows of one shard (the next up to "to" will follow), adding those of the counted child to a histogram (or none). */
+/*
+ * Part a job's rows of one shard (those up to "to" will follow), adding those
+ * of the counted child to a histogram, unless that is NULL.
+ */
 static void
 part_shard(MlGrower *g, const MlGrowJob *job, const MlParting *p, int shard, int to, int64 *histogram)
 {

@@ -233,7 +233,7 @@ extern void mlops_hist_slots(MlHistSlots *hist, const MlBinned *bins, const uint
 /*
  * Add n rows of a shard to a histogram.  rows: their numbers, ascending, of
  * which room (n or more) may be read ahead; NULL: the rows 0 .. n - 1 of what
- * bins and gradients point to.
+ * bins and gradients point to.  next: what is fetched meanwhile, or NULL.
  */
 extern void mlops_hist_add(const MlHistSlots *hist, int64 *histogram, const uint8 *bins,
 						   int stride, const uint32 *gradients, const uint16 *rows, int n, int room,

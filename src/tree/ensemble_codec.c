@@ -428,7 +428,7 @@ get_head(MlEnsemble *e, const MlSignature *sig, StringInfo buf)
 	best = mlops_get_uint(buf, 4);
 	rounds = mlops_get_uint(buf, 4);
 	ML_CHECK_BYTES(rounds <= mlops_bytes_left(buf) / 16, "number of rounds");
-	ML_CHECK_BYTES(best <= PG_INT32_MAX, "best round");
+	ML_CHECK_BYTES(best <= rounds, "best round");
 	e->best_round = (int) best;
 	e->nrounds = (int) rounds;
 	e->history = take(rounds, sizeof(MlRound));

@@ -25,7 +25,7 @@ mlops_ensemble_describe(const MlEnsemble *e, JsonbParseState **out)
 		depth = Max(depth, mlops_ensemble_depth(e, t));
 	mlops_jsonb_add_integer(out, "trees", e->ntrees);
 	mlops_jsonb_add_integer(out, "leaves", mlops_ensemble_leaves(e));
-	mlops_jsonb_add_integer(out, "max_depth", depth);
+	mlops_jsonb_add_integer(out, "depth", depth);
 	if (e->loss[0] != '\0')
 		mlops_jsonb_add_string(out, "loss", e->loss);
 	if (e->nrounds > 0)

@@ -53,7 +53,7 @@ put_last_timestamp(StringInfo buf, double threshold)
 	int64		seconds;
 	int64		rest;
 
-	while (high - low > 1)
+	while ((uint64) high - (uint64) low > 1)	/* the difference can be beyond int64 */
 	{
 		int64		middle = low + (int64) (((uint64) high - (uint64) low) / 2);
 
@@ -112,7 +112,7 @@ put_number_question(StringInfo buf, const MlEnsemble *e, const MlFeature *featur
 {
 	put_number(buf, feature, element);
 	appendStringInfoString(buf, " <= ");
-	if ((feature->type == ML_COLUMN_TIMESTAMP || feature->type == ML_COLUMN_TIMESTAMPTZ))
+	if (feature->type == ML_COLUMN_TIMESTAMP || feature->type == ML_COLUMN_TIMESTAMPTZ)
 		put_last_timestamp(buf, node->u.threshold);
 	else
 		put_double(buf, node->u.threshold);

@@ -249,6 +249,11 @@ put_guard(StringInfo buf, const MlSignature *sig)
 static void
 put_sum(StringInfo buf, const MlEnsemble *e, const MlSignature *sig)
 {
+	if (e->is_mean && e->ntrees == 1 && e->base[0] == 0)
+	{
+		put_tree(buf, e, sig, 0);
+		return;
+	}
 	put_double(buf, e->base[0]);
 	if (e->ntrees == 0)
 		return;

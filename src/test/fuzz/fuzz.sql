@@ -102,6 +102,14 @@ BEGIN
     ELSE
         PERFORM mlops.proba(m, features), mlops.classify(m, features);
     END IF;
+    IF about ->> 'algorithm' IN ('gradient_boosting', 'random_forest', 'decision_tree') THEN
+        PERFORM length(mlops.tree_text(m)), length(mlops.tree_dot(m)), count(i) FROM mlops.importance(m) i;
+        PERFORM count(*) FROM mlops.training_history(m);
+        IF NOT jsonb_path_exists(about, '$.classes[2]') THEN
+            PERFORM length(mlops.tree_sql(m));
+        END IF;
+        RETURN NULL;
+    END IF;
     PERFORM count(*) FROM mlops.coefficients(m);
     RETURN NULL;
 EXCEPTION WHEN OTHERS THEN

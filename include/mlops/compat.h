@@ -55,6 +55,13 @@
 	DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz)
 #endif
 
+/* force_parallel_mode (optimizer/optimizer.h): renamed in 16 */
+#if PG_VERSION_NUM >= 160000
+#define MLOPS_DEBUG_PARALLEL (debug_parallel_query != DEBUG_PARALLEL_OFF)
+#else
+#define MLOPS_DEBUG_PARALLEL (force_parallel_mode != FORCE_PARALLEL_OFF)
+#endif
+
 /* backend status by position: renamed in 16 */
 #if PG_VERSION_NUM >= 160000
 #define mlops_local_beentry(index) pgstat_get_local_beentry_by_index(index)

@@ -40,6 +40,7 @@
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
 #include "storage/dsm.h"
@@ -48,6 +49,8 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/wait_event.h"
+
+#include "mlops/compat.h"
 
 #include "team.h"
 
@@ -100,6 +103,7 @@ typedef struct MlTeamPrivate
 	dsm_segment *segment;
 	void	   *memory;			/* one member: as allocated */
 	uint32		generation;
+	uint64		ntasks;			/* since start, of runs with workers */
 	ParallelContext *parallel;	/* between start and stop */
 	MemoryContextCallback callback;
 } MlTeamPrivate;
@@ -114,6 +118,10 @@ parallel_possible(void)
 		max_parallel_workers > 0;
 }
 
+/*
+ * As for queries, the server's own setting for tests asks for workers that would
+ * not pay.
+ */
 int
 mlops_team_plan(double work)
 {
@@ -121,7 +129,7 @@ mlops_team_plan(double work)
 
 	if (!parallel_possible())
 		return 1;
-	if (work < workers * WORK_PER_WORKER)
+	if (work < workers * WORK_PER_WORKER && !MLOPS_DEBUG_PARALLEL)
 		workers = (int) (work / WORK_PER_WORKER);
 	return 1 + Max(workers, 0);
 }
@@ -310,8 +318,13 @@ mlops_team_start(MlTeam *team, MlJob job)
 	pg_atomic_write_u64(&private->shared->next, 0);
 	private->shared->run[0].ntasks = 0;
 	pg_atomic_write_u32(&private->shared->sleepers, 0);
+	private->ntasks = 0;
+	team->ndone = 0;
 	private->parallel = parallel;
 	LaunchParallelWorkers(parallel);
+	ereport(DEBUG1,
+			(errmsg_internal("training with %d of %d parallel workers",
+							 parallel->nworkers_launched, parallel->nworkers)));
 }
 
 /* Begin the next run, or the end, and wake whoever sleeps. */
@@ -350,6 +363,7 @@ do_tasks(MlTeam *team, TeamShared *shared)
 			continue;
 
 		mlops_task_do(team, run.task, (int) number);
+		team->ndone++;
 
 		/* full barriers on both sides of the addition: the work, done, who sleeps */
 		if (pg_atomic_add_fetch_u32(&shared->done, 1) == run.ntasks &&
@@ -411,6 +425,7 @@ mlops_team_run(MlTeam *team, MlTeamTask task, int ntasks)
 	run = &shared->run[private->generation & 1];
 	run->task = task;
 	run->ntasks = ntasks;
+	private->ntasks += ntasks;
 	pg_atomic_write_u32(&shared->done, 0);
 	publish(shared, private->generation);
 	(void) do_tasks(team, shared);
@@ -426,6 +441,10 @@ mlops_team_stop(MlTeam *team)
 		return;
 	publish(private->shared, STOP_GENERATION);
 	WaitForParallelWorkersToFinish(private->parallel);
+	ereport(DEBUG2,
+			(errmsg_internal("parallel workers did %llu of %llu tasks",
+							 (unsigned long long) (private->ntasks - team->ndone),
+							 (unsigned long long) private->ntasks)));
 	DestroyParallelContext(private->parallel);
 	private->parallel = NULL;
 	ExitParallelMode();

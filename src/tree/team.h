@@ -45,13 +45,15 @@ typedef struct MlTeam
 	char	   *base;			/* the shared memory, as this process maps it */
 	Size		size;
 	void	   *local;			/* this member's handles, from attach */
+	uint64		ndone;			/* numbers it has done */
 	struct MlTeamPrivate *private;
 } MlTeam;
 
 /*
  * Members worth having for so many histogram updates (or comparable units of
  * work), this backend included: 1 + max_parallel_maintenance_workers at most,
- * 1 where parallel mode is not possible here and now.
+ * 1 where parallel mode is not possible here and now.  Any work is worth that
+ * many where debug_parallel_query (force_parallel_mode before 16) is not off.
  */
 extern int	mlops_team_plan(double work);
 

@@ -132,6 +132,7 @@ mlops_ensemble_add(MlEnsemble *e, const MlGrown *tree, const MlBinned *bins,
 	uint32		depth = 1;
 
 	Assert(tree->nnodes == 2 * tree->nleaves - 1);
+	e->fast = NULL;
 	reserve(e, tree);
 	stack[0] = 0;
 	while (depth > 0)
@@ -210,6 +211,7 @@ mlops_ensemble_truncate(MlEnsemble *e, int ntrees)
 		}
 	}
 	e->ntrees = ntrees;
+	e->fast = NULL;
 }
 
 int

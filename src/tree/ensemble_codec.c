@@ -738,5 +738,6 @@ mlops_ensemble_recv(const MlSignature *sig, StringInfo buf)
 	pfree(t.value);
 	pfree(t.is_category);
 	pfree(t.nbits);
+	mlops_ensemble_prepare(e, sig->width);
 	return e;
 }

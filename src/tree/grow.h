@@ -88,7 +88,7 @@ typedef struct MlGrowRules
 	double		cat_smooth;		/* added to a category's hessian when categories are ordered by gradient / hessian */
 	double		cat_l2;			/* added to l2 in splits by a category */
 	int			max_cat_values; /* categories on the smaller side of a grouped split */
-	int64		min_cat_rows;	/* rows of a category below which it is not told apart */
+	int64		min_cat_rows;	/* rows of a category in the node below which it is not told apart */
 	bool		has_monotone;
 	bool		has_interaction;
 } MlGrowRules;
@@ -117,7 +117,7 @@ typedef struct MlSplit
 {
 	double		gain;			/* above min_gain; 0 or less: no split */
 	int			slot;
-	int			bin;			/* numbers: bins <= bin go left */
+	int			bin;			/* numbers: bins <= bin go left (ncuts: all values, missing goes right); categories: -1 */
 	bool		is_category;	/* set says which bins go left */
 	bool		missing_left;	/* numbers; where no training row of the node is missing: the side with more rows */
 	int32		left_gradient;	/* sums of the left side */
@@ -148,8 +148,11 @@ extern double mlops_split_value(const MlGrowRules *rules, double l2, double grad
  * entries).  Gain is the loss's decrease, 1/2 [GL^2/(HL+l2) + GR^2/(HR+l2) -
  * G^2/(H+l2)] with l1 and bounds taken into account (same paper, equation 7).
  * Rows of a bin, where hessians are not counts, are estimated by the node's
- * rows per hessian.  Equal gains: the lower slot, then the lower bin, then
- * missing to the right stay.  set (room for max_nbins bits) belongs to best and is overwritten when a
+ * rows per hessian, rounded up: who splits counts them exactly.  The gain is
+ * above min_gain, which is not taken off it.  A group of categories has cat_l2
+ * in its sides' gains and values, one category against the rest has not.
+ * Equal gains: the lower slot, then the lower bin, then missing to the right
+ * stay.  set (room for max_nbins bits) belongs to best and is overwritten when a
  * category wins.  scratch: 24 bytes * nbins.  Never allocates.
  */
 extern void mlops_split_find(const MlGrowRules *rules, const MlScale *scale,

@@ -157,7 +157,9 @@ least_units(const MlSplitAsk *ask)
 	{
 		units = (uint64) wanted;
 		if ((units - 1) * ask->scale->hessian >= rules->min_hessian)
-			units--;			/* the quotient had been rounded up */
+			units--;			/* the quotient had been rounded up, */
+		else if (units * ask->scale->hessian < rules->min_hessian)
+			units++;			/* or down */
 	}
 	units = Max(units, mlops_split_units(ask, rules->min_rows));
 	return 2 * units <= node->hessian ? (uint32) units : 0;

@@ -355,6 +355,39 @@ test_ties(void)
 	CHECK(find(&ask, 0, &none).gain == 0);
 }
 
+/* min_hessian is met by exactly as much and missed by the least bit more. */
+static void
+test_least_hessian(void)
+{
+	Ask			ask;
+	MlSplit		none = {0};
+	int			i;
+
+	memset(&ask, 0, sizeof(ask));
+	ask.hist = histogram;
+	ask.binning.nbins = 3;
+	ask.binning.ncuts = 1;
+	ask.binning.missing_bin = 2;
+	ask.node.lower = -HUGE_VAL;
+	ask.node.upper = HUGE_VAL;
+	for (i = 0; i < 2000; i++)
+	{
+		int			units = 1 + random_int(1000);
+
+		ask.scale.gradient = 1;
+		ask.scale.hessian = unit_random() + 1e-6;
+		histogram[0] = mlops_entry_pack(-1, units);
+		histogram[1] = mlops_entry_pack(1, units);
+		histogram[2] = 0;
+		ask.node.hessian = 2 * units;
+		ask.node.count = 2;
+		ask.rules.min_hessian = units * ask.scale.hessian;
+		CHECK(find(&ask, 0, &none).gain > 0);
+		ask.rules.min_hessian = nextafter(ask.rules.min_hessian, HUGE_VAL);
+		CHECK(find(&ask, 0, &none).gain == 0);
+	}
+}
+
 /* Sums at the ends of their ranges. */
 static void
 test_extremes(void)
@@ -509,6 +542,28 @@ set_sums(const Ask *ask, int64 *gradient, int64 *hessian)
 	}
 }
 
+/* Are the set's values the first of the order (or the last), and do they stay within the limit? */
+static bool
+is_end_of_order(const Ask *ask, bool from_end)
+{
+	int			edge = -1;
+	int			n = 0;
+	int			b;
+
+	for (b = 0; b < ask->binning.nbins; b++)
+		if (set[b / 32] >> (b % 32) & 1)
+		{
+			if (edge < 0 || is_before(ask, edge, b) != from_end)
+				edge = b;
+			n++;
+		}
+	for (b = 0; b < ask->binning.nbins; b++)
+		if ((set[b / 32] >> (b % 32) & 1) == 0 && is_told_apart(ask, b) &&
+			is_before(ask, b, edge) != from_end)
+			return false;
+	return n <= ask->rules.max_cat_values;
+}
+
 /* One question about a category. */
 static void
 try_category(Ask *ask)
@@ -545,6 +600,7 @@ try_category(Ask *ask)
 	CHECK(got.slot == 1 && got.is_category && !got.missing_left);
 	set_sums(ask, &gradient, &hessian);
 	CHECK(gradient == got.left_gradient && hessian == got.left_hessian);
+	CHECK(is_few || is_end_of_order(ask, false) || is_end_of_order(ask, true));
 	check_values(ask, l2, &got);
 
 	/* a slot that does as well comes later; one that is refused not at all */
@@ -641,5 +697,6 @@ test_split(void)
 	test_fisher();
 	test_many_values();
 	test_ties();
+	test_least_hessian();
 	test_extremes();
 }

@@ -145,9 +145,9 @@ set_scale(ForestRules *rules, const MlBinned *bins)
 	rules->scale = ldexp(1, -Min(Max(e, -1000), 1000));
 }
 
-/* Lay the work area out; its size. */
+/* Lay the work area out for so many members; its size. */
 static Size
-plan_work(Run *run, int nmembers, ForestShared *plan)
+lay_out(Run *run, int nmembers, Size wave_bytes, ForestShared *plan)
 {
 	const MlSurvey *survey = run->tr->survey;
 	const ForestRules *rules = &run->rules;
@@ -157,7 +157,7 @@ plan_work(Run *run, int nmembers, ForestShared *plan)
 
 	memset(plan, 0, sizeof(ForestShared));
 	mlops_forest_room(run->bins, rules, survey->ntrain, &plan->room);
-	more = WAVE_BYTES / plan->room.size;
+	more = wave_bytes / plan->room.size;
 	plan->wave = (int) Min(Max((Size) nmembers, Min(more, MAX_WAVE)), (Size) rules->ntrees);
 	plan->has_oob = !run->single_tree && (rules->bootstrap || rules->max_samples < 1) &&
 		rules->noutputs <= OOB_MAX_CLASSES;
@@ -178,6 +178,38 @@ plan_work(Run *run, int nmembers, ForestShared *plan)
 	return add_size(at, mul_size(plan->room.size, plan->wave));
 }
 
+/*
+ * Lay the work area out so that matrix, work area and what members take of
+ * their own fit into the budget: with fewer buffers or members than wished for
+ * where that helps.
+ */
+static Size
+plan_work(Run *run, int *nmembers, ForestShared *plan)
+{
+	const MlSurvey *survey = run->tr->survey;
+	Size		matrix = mlops_bins_size(run->bins, survey->nrows, survey->is_weighted);
+	Size		own = mlops_forest_grower_size(run->bins, &run->rules, survey->ntrain);
+	Size		limit = (Size) mlops_guc_training_memory * 1024;
+	Size		wave_bytes = WAVE_BYTES;
+
+	for (;;)
+	{
+		Size		work = lay_out(run, *nmembers, wave_bytes, plan);
+		Size		all = add_size(add_size(matrix, work), mul_size(own, *nmembers));
+
+		if (all <= limit || (*nmembers == 1 && wave_bytes == 0))
+		{
+			mlops_budget_check(all, mlops_guc_training_memory, "mlops.training_memory",
+							   "Train on a part of the rows with the option \"sample\", or raise mlops.training_memory.");
+			return work;
+		}
+		if (wave_bytes > 0)
+			wave_bytes = 0;
+		else
+			(*nmembers)--;
+	}
+}
+
 /* Read the rows, lay out the team's memory, make the leader's handles. */
 static void
 set_up(Run *run)
@@ -194,8 +226,7 @@ set_up(Run *run)
 	nmembers = mlops_team_plan((double) survey->ntrain * run->rules.ntrees *
 							   run->rules.tries * DEPTH_GUESS);
 	nmembers = Min(nmembers, run->rules.ntrees);
-	work = plan_work(run, nmembers, &plan);
-	/* what members take of their own counts, too */
+	work = plan_work(run, &nmembers, &plan);
 	run->team = mlops_prepare_team(run->bins, survey, nmembers, work, &work_at, NULL, NULL);
 	if (run->rules.is_regression)
 		set_scale(&run->rules, run->bins);

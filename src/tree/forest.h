@@ -85,15 +85,30 @@ typedef struct ForestRoom
 	uint32		nodes;
 	uint32		shares;
 	uint32		words;
+	Size		steps;			/* bytes of the nodes as steps; 0: not all slots are numbers of one byte */
 	Size		bag;			/* bytes of one bit a training row */
 	Size		size;			/* of the whole buffer */
 } ForestRoom;
+
+/*
+ * A node as rows are sent down fast, where all slots are numbers of one byte:
+ * left if the byte at the offset is at most border, or equal to missing.  A leaf
+ * leads to itself.
+ */
+typedef struct ForestStep
+{
+	uint32		left;
+	uint16		offset;
+	uint8		border;
+	uint8		missing;		/* border, where missing goes right */
+} ForestStep;
 
 typedef struct ForestTree
 {
 	uint32		nnodes;
 	uint32		nshares;
 	uint32		nwords;
+	ForestStep *steps;			/* or NULL */
 	ForestSlim *nodes;
 	ForestShare *shares;
 	uint32	   *words;
@@ -294,6 +309,9 @@ extern void mlops_forest_room(const MlBinned *bins, const ForestRules *rules, in
 
 /* Handles of a buffer; begin empties it. */
 extern void mlops_forest_tree_attach(char *at, const ForestRoom *room, ForestTree *tree);
+
+/* forest_score.c: the nodes of a finished tree as steps */
+extern void mlops_forest_make_steps(const MlBinned *bins, ForestTree *tree);
 
 /* Grow tree number "number" into g->tree. */
 extern void mlops_forest_grow(ForestGrower *g, int number);

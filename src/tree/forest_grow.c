@@ -74,6 +74,15 @@ widest_set(const MlBinned *bins)
 	return words;
 }
 
+static bool
+has_plain_slots(const MlBinned *bins)
+{
+	for (int i = 0; i < bins->nslots; i++)
+		if (bins->binning[i].is_category || bins->binning[i].is_wide)
+			return false;
+	return bins->nnarrow <= PG_UINT16_MAX;
+}
+
 void
 mlops_forest_room(const MlBinned *bins, const ForestRules *rules, int64 ntrain,
 				  ForestRoom *room)
@@ -92,7 +101,9 @@ mlops_forest_room(const MlBinned *bins, const ForestRules *rules, int64 ntrain,
 	room->shares = rules->mode == FOREST_CLASSES ? (uint32) rows : 0;
 	room->words = (uint32) words;
 	room->bag = MAXALIGN((ntrain + 7) / 8);
+	room->steps = has_plain_slots(bins) ? mul_size(sizeof(ForestStep), room->nodes) : 0;
 	room->size = add_size(MAXALIGN(sizeof(ForestTree)), room->bag);
+	room->size = add_size(room->size, room->steps);
 	room->size = add_size(room->size, MAXALIGN(mul_size(sizeof(ForestSlim), room->nodes)));
 	room->size = add_size(room->size, MAXALIGN(mul_size(sizeof(ForestShare), room->shares)));
 	room->size = add_size(room->size, MAXALIGN(mul_size(sizeof(uint32), room->words)));
@@ -100,7 +111,7 @@ mlops_forest_room(const MlBinned *bins, const ForestRules *rules, int64 ntrain,
 
 /*
  * A buffer begins with three counts, nnodes, nshares and nwords, then the bag,
- * nodes, shares and words.  The handle is each process's own.
+ * steps, nodes, shares and words.  The handle is each process's own.
  */
 void
 mlops_forest_tree_attach(char *at, const ForestRoom *room, ForestTree *tree)
@@ -113,6 +124,8 @@ mlops_forest_tree_attach(char *at, const ForestRoom *room, ForestTree *tree)
 	at += MAXALIGN(sizeof(ForestTree));
 	tree->bag = (uint8 *) at;
 	at += room->bag;
+	tree->steps = room->steps > 0 ? (ForestStep *) at : NULL;
+	at += room->steps;
 	tree->nodes = (ForestSlim *) at;
 	at += MAXALIGN(sizeof(ForestSlim) * (Size) room->nodes);
 	tree->shares = (ForestShare *) at;
@@ -628,4 +641,6 @@ mlops_forest_grow(ForestGrower *g, int number)
 		grow_by_gain(g, &view, &root);
 	else
 		grow_below(g, &view, &root, false);
+	if (g->tree.steps)
+		mlops_forest_make_steps(g->bins, &g->tree);
 }

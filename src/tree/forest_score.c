@@ -19,6 +19,8 @@
 
 #include "forest.h"
 
+#define ROWS_AT_ONCE 8
+
 /* The child that a row goes to. */
 static inline uint32
 next_node(const ForestTree *tree, const ForestSlim *node, const MlBinned *bins,
@@ -60,27 +62,99 @@ add_leaf(const ForestTree *tree, const ForestSlim *leaf, int noutputs, double *s
 		sum[tree->shares[i].class] += tree->shares[i].share;
 }
 
+void
+mlops_forest_make_steps(const MlBinned *bins, ForestTree *tree)
+{
+	for (uint32 i = 0; i < tree->nnodes; i++)
+	{
+		const ForestSlim *node = &tree->nodes[i];
+		ForestStep *step = &tree->steps[i];
+
+		if (node->flags & ML_NODE_LEAF)
+		{
+			step->left = i;
+			step->offset = 0;
+			step->border = step->missing = PG_UINT8_MAX;
+			continue;
+		}
+		step->left = node->left;
+		step->offset = bins->binning[node->slot].offset;
+		step->border = node->bin;
+		step->missing = (node->flags & ML_NODE_MISSING_LEFT) ?
+			(uint8) bins->binning[node->slot].missing_bin : (uint8) node->bin;
+	}
+}
+
+/* Leaves of n rows, several on their way at once: one waits for memory while the next goes on. */
+static void
+find_leaves(const ForestTree *tree, const MlBinned *bins, int64 from, const uint16 *rows,
+			int n, uint32 *leaf)
+{
+	const ForestStep *steps = tree->steps;
+	const uint8 *row[ROWS_AT_ONCE];
+	uint32		at[ROWS_AT_ONCE];
+
+	for (int first = 0; first < n; first += ROWS_AT_ONCE)
+	{
+		bool		moved = true;
+
+		/* the last ones are filled up with their own last row */
+		for (int k = 0; k < ROWS_AT_ONCE; k++)
+		{
+			row[k] = bins->rows + (Size) (from + rows[Min(first + k, n - 1)]) * bins->stride;
+			at[k] = 0;
+		}
+		while (moved)
+		{
+			uint32		change = 0;
+
+			for (int k = 0; k < ROWS_AT_ONCE; k++)
+			{
+				ForestStep	step = steps[at[k]];
+				uint8		bin = row[k][step.offset];
+				uint32		next = step.left + !((bin <= step.border) | (bin == step.missing));
+
+				change |= next ^ at[k];
+				at[k] = next;
+			}
+			moved = change != 0;
+		}
+		for (int k = 0; k < ROWS_AT_ONCE && first + k < n; k++)
+			leaf[first + k] = at[k];
+	}
+}
+
+/* Score rows from .. to - 1 (at most FOREST_CHUNK_ROWS) by one tree. */
 static void
 score_rows(Forest *f, const ForestTree *tree, int64 from, int64 to)
 {
 	const ForestShared *shared = f->shared;
-	int			n = shared->rules.noutputs;
+	int			width = shared->rules.noutputs;
+	uint16		rows[FOREST_CHUNK_ROWS];
+	uint32		leaf[FOREST_CHUNK_ROWS];
+	int			n = 0;
 
 	for (int64 i = from; i < to; i++)
 	{
 		bool		is_oob = shared->has_oob && i < f->bins.ntrain &&
 			((tree->bag[i / 8] >> (i % 8)) & 1) == 0;
-		bool		is_scored = i >= shared->first_scored;
-		const ForestSlim *leaf;
 
-		if (!is_oob && !is_scored)
-			continue;
-		leaf = find_leaf(tree, &f->bins, f->bins.rows + (Size) i * f->bins.stride);
-		if (is_scored)
-			add_leaf(tree, leaf, n, f->sums + (Size) (i - shared->first_scored) * n);
-		if (is_oob)
+		rows[n] = (uint16) (i - from);
+		n += is_oob || i >= shared->first_scored;
+	}
+	if (tree->steps)
+		find_leaves(tree, &f->bins, from, rows, n, leaf);
+	for (int k = 0; k < n; k++)
+	{
+		int64		i = from + rows[k];
+		const ForestSlim *node = tree->steps ? &tree->nodes[leaf[k]] :
+			find_leaf(tree, &f->bins, f->bins.rows + (Size) i * f->bins.stride);
+
+		if (i >= shared->first_scored)
+			add_leaf(tree, node, width, f->sums + (Size) (i - shared->first_scored) * width);
+		if (shared->has_oob && i < f->bins.ntrain && ((tree->bag[i / 8] >> (i % 8)) & 1) == 0)
 		{
-			add_leaf(tree, leaf, n, f->oob_sums + (Size) i * n);
+			add_leaf(tree, node, width, f->oob_sums + (Size) i * width);
 			f->oob_trees[i]++;
 		}
 	}

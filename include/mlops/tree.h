@@ -27,7 +27,6 @@
 #define MLOPS_TREE_H
 
 #include "lib/stringinfo.h"
-#include "utils/jsonb.h"
 
 #include "mlops/dataset.h"
 #include "mlops/mlops.h"
@@ -282,10 +281,7 @@ extern void mlops_ensemble_link(const MlEnsemble *ensemble, int nrows, const dou
 extern void mlops_ensemble_send(const MlSignature *sig, const MlEnsemble *ensemble, StringInfo buf);
 extern MlEnsemble *mlops_ensemble_recv(const MlSignature *sig, StringInfo buf);
 
-/* ensemble_describe.c */
-
-/* Add what people want to know to an open jsonb object. */
-extern void mlops_ensemble_describe(const MlEnsemble *ensemble, JsonbParseState **out);
+/* ensemble_importance.c */
 
 typedef enum MlImportance
 {

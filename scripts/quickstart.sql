@@ -25,7 +25,7 @@ SELECT status, count(*), round(avg(income)) AS avg_income, round(avg(amount)) AS
 CREATE EXTENSION mlops;
 
 SELECT model, version, algorithm, rows_used, rows_skipped, features, round(seconds::numeric, 2) AS seconds
-  FROM mlops.train('credit', 'credit', 'status', note => 'all columns');
+  FROM mlops.train('credit', 'credit', 'status', 'logistic_regression', note => 'all columns');
 
 \echo
 \echo '---- measured on applications that it has not seen'
@@ -75,7 +75,24 @@ SELECT * FROM mlops.set_alias('credit@challenger', 'champion');
 SELECT * FROM mlops.set_alias('credit:1', 'champion');
 
 \echo
-\echo '==== 4  Score: rows are matched by column name ==================================================='
+\echo '==== 4  Trees: nothing to fill in, encode or scale; auto compares on the same held-out rows ======='
+\echo
+SELECT version, algorithm, rows_used, features
+  FROM mlops.train('credit', 'credit', 'status', options => '{"learning_rate": 0.05, "max_leaves": 8}',
+       alias => 'boosted', note => 'small steps, small trees');
+
+SELECT version, algorithm, metrics->>'n' AS held_out, round((metrics->>'auc')::numeric, 4) AS auc,
+       round((metrics->>'log_loss')::numeric, 4) AS log_loss, round((metrics->>'brier')::numeric, 4) AS brier
+  FROM mlops.versions WHERE model = 'credit' AND version IN (1, 3) ORDER BY version;
+
+\echo
+\echo '---- what matters: how much the log-loss grows when one column is dealt out at random'
+\echo
+SELECT feature, round(importance::numeric, 4) AS importance, round(deviation::numeric, 4) AS deviation
+  FROM mlops.importance('credit@boosted', method => 'permutation', source => 'credit') ORDER BY importance DESC LIMIT 5;
+
+\echo
+\echo '==== 5  Score: rows are matched by column name ==================================================='
 \echo
 SELECT id, status, round(mlops.predict('credit', c)::numeric, 3) AS p_good,
        mlops.classify('credit', c), mlops.proba('credit', c)
@@ -96,7 +113,7 @@ SELECT job, count(*), round(mlops.auc(status = 'good', mlops.predict('credit', c
   FROM credit c GROUP BY job HAVING count(*) > 100 ORDER BY 2 DESC;
 
 \echo
-\echo '==== 5  Every new application arrives scored ====================================================='
+\echo '==== 6  Every new application arrives scored ====================================================='
 \echo
 CREATE TABLE inbox (LIKE credit, p_good float8);
 
@@ -109,14 +126,14 @@ VALUES (9001, 12, 'owner', 48, 41, 'married', 'no', 'fixed', 60, 210, 8000, 0, 9
 RETURNING id, home, job, income, amount, round(p_good::numeric, 3) AS p_good;
 
 \echo
-\echo '==== 6  One model per group, in one query ========================================================'
+\echo '==== 7  One model per group, in one query ========================================================'
 \echo
 SELECT species, count(*), round(mlops.predict(mlops.fit('linear_regression', body_mass_g,
          ARRAY[flipper_length_mm, bill_length_mm]), ARRAY[200, 45])::numeric) AS grams_at_200_45
   FROM penguins WHERE body_mass_g IS NOT NULL GROUP BY species ORDER BY species;
 
 \echo
-\echo '==== 7  What there is ============================================================================'
+\echo '==== 8  What there is ============================================================================'
 \echo
 SELECT model, task, owner, versions, champion FROM mlops.models;
 \set ECHO none

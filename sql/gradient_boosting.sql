@@ -95,4 +95,5 @@ SELECT pg_temp.boost('on', 'y', '{"n_estimators": 25, "warm_start": true}');
 SELECT pg_temp.boost('on', 'y', '{"n_estimators": 50, "warm_start": true, "loss": "huber"}');
 SELECT pg_temp.boost('bad', 'y', '{"loss": "squared"}', source => 'SELECT a, b, c, CASE WHEN id = 1 THEN 1e308 ELSE -1e308 END AS y FROM boosting');
 
+SELECT count(mlops.drop_model(model)) > 0 AS dropped FROM mlops.models;
 DROP TABLE boosting, groups, losses, many;

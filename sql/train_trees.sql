@@ -78,12 +78,12 @@ VACUUM FULL shuffled;
 SELECT pg_temp.note('vacuum full', 'shuffled');
 SELECT pg_temp.note('fewer rows', 'SELECT * FROM orchard WHERE id > 1');
 SELECT how, sha256 = (SELECT sha256 FROM hashes WHERE how = 'as it is') AS same FROM hashes ORDER BY how;
--- large enough for workers
+-- large enough for two workers: 20 million updates of histograms pay for one
 CREATE TABLE large AS SELECT i, sin(i) AS a, cos(i * 0.7) AS b, i % 97 AS c, (i * 31) % 1009 AS d, sin(i) * cos(i * 0.7) + (i % 97 > 40)::int AS y FROM generate_series(1, 120000) AS i;
 TRUNCATE hashes;
 CREATE FUNCTION pg_temp.note_large(how text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM mlops.train('bytes', 'large', 'y', 'gradient_boosting', '{a,b,c,d}', '{"n_estimators": 10, "max_leaves": 63}', '{"method": "none"}', alias => 'champion');
+    PERFORM mlops.train('bytes', 'large', 'y', 'gradient_boosting', '{a,b,c,d}', '{"n_estimators": 40, "max_leaves": 63}', '{"method": "none"}', alias => 'champion');
     INSERT INTO hashes VALUES (how, pg_temp.hash('bytes'));
 END $$;
 SET max_parallel_maintenance_workers = 0;

@@ -142,6 +142,8 @@ lay_out(const Run *run, MlBoostShared *shared, int nmembers)
 	shared->learning_rate = options->learning_rate;
 	shared->subsample = options->subsample;
 	shared->use_sums = shared->ntrain <= SUMS_ROWS && !mlops_loss_renews(&options->loss);
+	shared->keeps = options->loss.kind == ML_LOSS_LOG_LOSS && k == 1 &&
+		!survey->is_weighted && run->tr->class_weight == NULL;
 	take(&size, sizeof(MlBoostShared));
 	at->scores = take(&size, mul_size(mul_size(sizeof(double), shared->nrows), k));
 	if (k > 1)

@@ -94,6 +94,7 @@ typedef struct MlBoostShared
 	double		l2;
 	double		subsample;
 	bool		use_sums;		/* leaves get Newton steps from exact gradients */
+	bool		keeps;			/* gradients are kept between UPDATE and QUANTISE (two classes, no weights) */
 	MlLoss		loss;
 
 	/* for the run */

@@ -211,6 +211,16 @@ piece_gradients(const MlBoost *boost, int64 row, int n, double *g, double *h)
 							  boost->probability + row * loss->noutputs, y, w, g, h);
 }
 
+/*
+ * Logistic gradients of rows from one on, kept where integers are going to be:
+ * that saves the second exponential.
+ */
+static float *
+kept_gradients(const MlBoost *boost, int64 row)
+{
+	return (float *) mlops_grower_gradients(boost->grower) + row;
+}
+
 /* A shard's loss, and the bounds of its gradients where it is of training rows. */
 static void
 gather(MlBoost *boost, int number, int64 from, int n)
@@ -218,6 +228,7 @@ gather(MlBoost *boost, int number, int64 from, int n)
 	const MlLoss *loss = &boost->shared->loss;
 	int			noutputs = loss->noutputs;
 	bool		train = number < boost->shared->nshards;
+	float	   *kept = train && boost->shared->keeps ? kept_gradients(boost, from) : NULL;
 	MlBoostBounds *bounds = boost->bounds + (Size) number * noutputs;
 	double		sum = 0;
 	double		g[ML_LOSS_PIECE];
@@ -237,6 +248,8 @@ gather(MlBoost *boost, int number, int64 from, int n)
 			sum += mlops_loss_rows(loss, m, boost->scores + row, y, w, g, h);
 			if (train)
 				add_bounds(bounds, m, g, h);
+			for (int j = 0; kept && j < m; j++)
+				kept[i + j] = g[j];
 			continue;
 		}
 		sum += mlops_loss_classes(loss, m, boost->scores + row * noutputs, y, w,
@@ -305,10 +318,13 @@ quantise_piece(const MlBoostShared *shared, uint32 row, int n, const double *g,
 		uint32		d = draw(row + i, key);
 		double		dg = ((int32) (d & 0xffff) + 0.5) * (1.0 / 65536);
 		double		dh = ((int32) (d >> 16) + 0.5) * (1.0 / 65536);
-		int32		qg = (int32) (g[i] * per_g + dg + 32768.0) - 32768;
-		int32		qh = (int32) (h[i] * per_h + dh);
+		double		vg = g[i] * per_g + dg;
+		double		vh = h[i] * per_h + dh;
 
-		out[i] = (uint32) qg << 16 | (uint32) qh;
+		/* a kept gradient was rounded, perhaps beyond the bounds */
+		vg = vg < 32767.5 ? vg : 32767.5;
+		vh = vh < 65535.5 ? vh : 65535.5;
+		out[i] = (uint32) ((int32) (vg + 32768.0) - 32768) << 16 | (uint32) (int32) vh;
 	}
 }
 
@@ -337,6 +353,21 @@ choose_rows(MlBoost *boost, int number, int64 from, int n)
 	mlops_grower_set_count(boost->grower, number, count);
 }
 
+static void
+restore_gradients(const MlBoost *boost, int64 row, int n, double *g, double *h)
+{
+	const float *kept = kept_gradients(boost, row);
+	const double *y = boost->bins.y + row;
+
+	for (int i = 0; i < n; i++)
+	{
+		double		p = kept[i] + y[i];
+
+		g[i] = kept[i];
+		h[i] = p * (1.0 - p);
+	}
+}
+
 void
 mlops_boost_quantise_task(MlBoost *boost, int number)
 {
@@ -351,7 +382,10 @@ mlops_boost_quantise_task(MlBoost *boost, int number)
 	{
 		int			m = Min(n - i, ML_LOSS_PIECE);
 
-		piece_gradients(boost, from + i, m, g, h);
+		if (boost->shared->keeps)
+			restore_gradients(boost, from + i, m, g, h);
+		else
+			piece_gradients(boost, from + i, m, g, h);
 		quantise_piece(boost->shared, (uint32) (from + i), m, g, h, out + from + i);
 	}
 	choose_rows(boost, number, from, n);

@@ -33,6 +33,7 @@ SELECT feature, importance, deviation FROM mlops.importance('dealt', 'permutatio
 SELECT count(importance) AS known FROM mlops.importance('dealt', 'permutation', 'SELECT a, b, c, y AS truth FROM dealt', 'truth');
 -- refused
 SELECT mlops.importance('dealt', 'gain', 'dealt');
+SELECT mlops.importance('dealt', 'permutation');
 SELECT mlops.importance('dealt', 'permutation', NULL);
 SELECT mlops.importance('dealt', NULL, 'dealt');
 SELECT mlops.importance('dealt', 'permutation', 'SELECT * FROM dealt WHERE false');

@@ -145,13 +145,16 @@ static Datum
 importance(FunctionCallInfo fcinfo, const MlModel *model)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	const MlEnsemble *ensemble = trees_of(model);
 	const MlSignature *sig = model->sig;
 	double	   *share = palloc(mul_size(sizeof(double), Max(sig->nfeatures, 1)));
 	Ranked	   *ranked = palloc(mul_size(sizeof(Ranked), Max(sig->nfeatures, 1)));
 
+	MlImportance kind;
+
 	mlops_arg_require(fcinfo, 1, "method");
-	mlops_ensemble_importance(ensemble, sig, importance_kind(mlops_arg_text(fcinfo, 1)), share);
+	/* first of all, since one method does without trees */
+	kind = importance_kind(mlops_arg_text(fcinfo, 1));
+	mlops_ensemble_importance(trees_of(model), sig, kind, share);
 	for (int i = 0; i < sig->nfeatures; i++)
 	{
 		ranked[i].importance = share[i];

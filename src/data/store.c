@@ -41,7 +41,7 @@ mlops_store_check_budget(MlStore *store, Size more)
 {
 	mlops_budget_check(MemoryContextMemAllocated(MemoryContextGetParent(store->context), true) + more,
 					   mlops_guc_training_memory, "mlops.training_memory",
-					   "Train on fewer rows or columns, or raise mlops.training_memory. Linear regression on numbers needs no such memory in mlops.fit().");
+					   "Train on a fraction of the rows with the option \"sample\", on fewer columns, or raise mlops.training_memory. Linear regression on numbers needs no such memory in mlops.fit().");
 }
 
 MlStore *

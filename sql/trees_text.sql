@@ -71,7 +71,54 @@ SELECT version FROM mlops.train('tt_kind', 'rows', 'kind', 'random_forest', '{x,
 SELECT count(*) > 0 AS has_shares FROM regexp_split_to_table(mlops.tree_text('tt_kind', 3), '\n') line
  WHERE line ~ ': hi [\d.e-]+, lo [\d.e-]+, mid [\d.e-]+, cover \d';
 
+-- trees as rows
+SELECT tree, node, parent, feature, threshold, categories, left_child AS "left", right_child AS "right", missing_child AS missing,
+       value, gain > 0 AS gains, cover FROM mlops.trees('tt_small') ORDER BY node;
+SELECT bool_and(cover = child.sum) AS covers_add_up FROM mlops.trees('tt_sum') s,
+       LATERAL (SELECT sum(cover) FROM mlops.trees('tt_sum') c WHERE c.tree = s.tree AND c.parent = s.node) child
+ WHERE left_child IS NOT NULL AND tree <= 3;
+
+-- the rows and nothing else give what predict() answers: a walk in SQL, values as numbers as the model has them
+CREATE TABLE slots AS
+SELECT id, o AS whole, jsonb_build_object('x', x, 'Y y', nullif("Y y", 'NaN'), 'c', c, 'm', m, 'b', b::int, 'd', d - DATE '1970-01-01',
+       't', extract(epoch FROM t), 'tz', extract(epoch FROM tz), 'arr[1]', arr[1], 'arr[2]', arr[2], 'ch', rtrim(ch), 'small', small, 'num', num) AS x
+  FROM others o WHERE id < 300;
+CREATE FUNCTION walked(model text) RETURNS TABLE (id int, tree int, class text, value float8, outputs float8[])
+LANGUAGE sql AS $$
+WITH RECURSIVE trees AS MATERIALIZED (SELECT t.tree, t.node, t.feature, t.threshold, t.categories, t.left_child, t.right_child, t.missing_child,
+                                             t.class, t.value, t.outputs FROM mlops.trees(model) t),
+walk(id, x, tree, node) AS (
+    SELECT s.id, s.x, t.tree, 1 FROM slots s CROSS JOIN (SELECT DISTINCT trees.tree FROM trees) t
+    UNION ALL
+    SELECT w.id, w.x, w.tree, CASE WHEN w.x->>t.feature IS NULL THEN t.missing_child
+                                   WHEN t.categories IS NOT NULL AND w.x->>t.feature = ANY (t.categories)
+                                     OR (CASE WHEN t.threshold IS NOT NULL THEN (w.x->>t.feature)::float8 END) <= t.threshold THEN t.left_child
+                                   ELSE t.right_child END
+      FROM walk w JOIN trees t USING (tree, node) WHERE t.feature IS NOT NULL)
+SELECT w.id, w.tree, t.class, t.value, t.outputs FROM walk w JOIN trees t USING (tree, node) WHERE t.feature IS NULL $$;
+SELECT version FROM mlops.train('tt_classes', 'rows', 'kind', 'gradient_boosting', '{x,c,arr}', '{"n_estimators": 3, "max_leaves": 7}');
+SELECT count(*), count(*) FILTER (WHERE mlops.predict('tt_sum', whole) IS DISTINCT FROM q.sum) AS differing
+  FROM slots JOIN (SELECT id, sum(v ORDER BY tree) AS sum
+                     FROM (SELECT id, tree, value AS v FROM walked('tt_sum')
+                           UNION ALL SELECT id, 0, (mlops.describe('tt_sum')->'model'->>'base')::float8 FROM slots) s GROUP BY id) q USING (id);
+SELECT count(*), count(*) FILTER (WHERE mlops.predict('tt_mean', whole) IS DISTINCT FROM q.mean) AS differing
+  FROM slots JOIN (SELECT id, sum(value ORDER BY tree) / count(*) AS mean
+                     FROM walked('tt_mean') GROUP BY id) q USING (id);
+SELECT count(*), count(*) FILTER (WHERE (mlops.proba('tt_kind', whole)->>'lo')::float8 IS DISTINCT FROM q.mean) AS differing
+  FROM slots JOIN (SELECT id, sum(outputs[2] ORDER BY tree) / count(*) AS mean
+                     FROM walked('tt_kind') GROUP BY id) q USING (id);
+SELECT count(*), count(*) FILTER (WHERE abs((mlops.proba('tt_classes', whole)->>'mid')::float8 - q.p) > 1e-14) AS differing
+  FROM slots JOIN (SELECT id, exp(max(s) FILTER (WHERE class = 'mid')) / sum(exp(s)) AS p
+                     FROM (SELECT id, class, (mlops.describe('tt_classes')->'model'->'base'->>class)::float8 + sum(value) AS s
+                             FROM walked('tt_classes') GROUP BY id, class) c GROUP BY id) q USING (id);
+SELECT count(*), count(missing_child) FROM mlops.trees('tt_skip') WHERE feature IS NOT NULL AND tree = 1 HAVING count(missing_child) > 0;
+
+-- a model as a value has the same rows
+CREATE TABLE fitted AS SELECT mlops.fit('decision_tree', y, ARRAY[a]::float8[], '{"max_depth": 1}') AS model FROM small;
+SELECT t.node, t.feature, t.threshold, t.left_child, t.right_child, round(t.value::numeric, 6) AS value, t.cover FROM fitted, mlops.trees(model) t ORDER BY t.node;
+
 -- errors
+SELECT * FROM mlops.trees(NULL::text);
 SELECT mlops.tree_text('tt_small', 2);
 SELECT mlops.tree_text('tt_small', 0);
 SELECT mlops.tree_dot('tt_small', NULL);
@@ -79,6 +126,7 @@ SELECT mlops.tree_sql('tt_kind');
 SELECT * FROM mlops.importance('tt_small', 'magic');
 SELECT version FROM mlops.train('tt_line', 'small', 'y', 'linear_regression', '{a}');
 SELECT mlops.tree_text('tt_line');
+SELECT * FROM mlops.trees('tt_line');
 SELECT * FROM mlops.importance('tt_line');
 
 DROP SCHEMA trees_text CASCADE;

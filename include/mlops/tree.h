@@ -308,6 +308,32 @@ extern void mlops_tree_dot(const MlEnsemble *ensemble, const MlSignature *sig, i
  */
 extern void mlops_tree_sql(const MlEnsemble *ensemble, const MlSignature *sig, StringInfo buf);
 
+/* A node as a row of a table; nodes are counted from 1, 0 is none. */
+typedef struct MlTreeRow
+{
+	int			node;
+	int			parent;
+	const MlFeature *feature;	/* NULL: a leaf */
+	int			element;		/* which of an array, from 0 */
+	bool		is_category;
+	double		threshold;		/* numbers: x <= threshold goes left */
+	int			ncodes;			/* categories: those that go left, "missing" and "other" aside */
+	uint32	   *codes;
+	int			left;			/* unseen categories never go there */
+	int			right;
+	int			missing;		/* where missing values go; 0: they are not answered */
+	int			output;			/* a leaf of one output: which it adds to */
+	double		value;			/* its value */
+	const double *values;		/* leaf_outputs values of a leaf of several, else NULL */
+	double		gain;			/* of a split */
+	double		cover;
+} MlTreeRow;
+
+/* tree_rows.c: the nodes of tree number "tree" (from 0), each given to "consume" with codes valid during the call. */
+typedef void (*MlConsumeTreeRow) (void *arg, const MlTreeRow *row);
+extern void mlops_tree_rows(const MlEnsemble *ensemble, const MlSignature *sig, int tree,
+							MlConsumeTreeRow consume, void *arg);
+
 /* ---------------------------------------------------------------- training */
 
 /*

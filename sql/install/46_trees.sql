@@ -52,6 +52,50 @@ LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION mlops.tree_sql(mlops.model)
   IS 'the trees of a model as an SQL expression over its columns that gives what predict() answers';
 
+CREATE FUNCTION mlops.trees(
+    model text,
+    OUT tree integer,
+    OUT node integer,
+    OUT parent integer,
+    OUT feature text,
+    OUT threshold double precision,
+    OUT categories text[],
+    OUT left_child integer,
+    OUT right_child integer,
+    OUT missing_child integer,
+    OUT value double precision,
+    OUT class text,
+    OUT outputs double precision[],
+    OUT gain double precision,
+    OUT cover double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mlops_trees_name'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 ROWS 10000;
+COMMENT ON FUNCTION mlops.trees(text)
+  IS 'the trees of a model as rows, one a node: feature <= threshold or among the categories goes to the left child, missing values to the missing child';
+
+CREATE FUNCTION mlops.trees(
+    model mlops.model,
+    OUT tree integer,
+    OUT node integer,
+    OUT parent integer,
+    OUT feature text,
+    OUT threshold double precision,
+    OUT categories text[],
+    OUT left_child integer,
+    OUT right_child integer,
+    OUT missing_child integer,
+    OUT value double precision,
+    OUT class text,
+    OUT outputs double precision[],
+    OUT gain double precision,
+    OUT cover double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mlops_trees_value'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 ROWS 10000;
+COMMENT ON FUNCTION mlops.trees(mlops.model)
+  IS 'the trees of a model as rows, one a node: feature <= threshold or among the categories goes to the left child, missing values to the missing child';
+
 CREATE FUNCTION mlops.importance(
     model text,
     method text DEFAULT 'gain',

@@ -43,6 +43,22 @@ boosting_recv(const MlSignature *sig, StringInfo buf, uint16 body_version)
 	return mlops_ensemble_recv(sig, buf);
 }
 
+/* What the sum of the trees starts from: a number, or one a class. */
+static void
+describe_base(const MlSignature *sig, const MlEnsemble *e, JsonbParseState **out)
+{
+	if (e->noutputs == 1)
+	{
+		mlops_jsonb_add_number(out, "base", e->base[0]);
+		return;
+	}
+	mlops_jsonb_add_key(out, "base");
+	pushJsonbValue(out, WJB_BEGIN_OBJECT, NULL);
+	for (int j = 0; j < e->noutputs; j++)
+		mlops_jsonb_add_number(out, pnstrdup(sig->classes[j].data, sig->classes[j].len), e->base[j]);
+	pushJsonbValue(out, WJB_END_OBJECT, NULL);
+}
+
 static void
 boosting_describe(const MlSignature *sig, const void *body, JsonbParseState **out)
 {
@@ -52,6 +68,7 @@ boosting_describe(const MlSignature *sig, const void *body, JsonbParseState **ou
 	for (int t = 0; t < e->ntrees; t++)
 		depth = Max(depth, mlops_ensemble_depth(e, t));
 	mlops_jsonb_add_string(out, "loss", e->loss);
+	describe_base(sig, e, out);
 	mlops_jsonb_add_integer(out, "trees", e->ntrees);
 	mlops_jsonb_add_integer(out, "leaves", mlops_ensemble_leaves(e));
 	mlops_jsonb_add_integer(out, "depth", depth);

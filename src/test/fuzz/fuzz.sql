@@ -105,6 +105,7 @@ BEGIN
     IF about ->> 'algorithm' IN ('gradient_boosting', 'random_forest', 'decision_tree') THEN
         PERFORM length(mlops.tree_text(m)), length(mlops.tree_dot(m)), count(i) FROM mlops.importance(m) i;
         PERFORM count(*) FROM mlops.training_history(m);
+        PERFORM count(t) FROM mlops.trees(m) t;
         IF NOT jsonb_path_exists(about, '$.classes[2]') THEN
             PERFORM length(mlops.tree_sql(m));
         END IF;

@@ -10,9 +10,13 @@
  *	cuts.c				bin borders of every slot, from the sample
  *	bins.c				second pass: each row as one byte a slot, at its position
  *	team.c				this backend and its parallel workers, over shared memory
- *	boost*.c / forest*.c	which trees, of which rows, with which gradients
- *	grow*.c				one tree: histograms, best splits, rows parted
+ *	boost*.c			which trees, of which rows, with which gradients (loss.c)
+ *	grow*.c, split*.c	one boosted tree: histograms, best splits, rows parted
+ *	forest*.c			trees that know nothing of each other, a task each
  *	ensemble*.c			thresholds instead of bins; scoring, storage
+ *	tree_*.c			trees for people: text, graph, SQL
+ *
+ * docs/internals.md goes through it with an example.
  *
  * Everything after the survey is a function of the matrix in canonical order,
  * and histograms are sums of integers: neither the physical order of the table
@@ -110,14 +114,15 @@ extern Size mlops_bins_size(const MlBinned *bins, int64 nrows, bool is_weighted)
 
 /*
  * Lay the matrix out in zeroed memory of that size (shared or not): copies the
- * binning and cuts there, sets rows, y and w.  attach gives another process
- * that maps the same memory elsewhere its own MlBinned (without signature).
+ * binning and cuts there, sets rows, y and w, and makes what put needs.  attach
+ * gives another process that maps the same memory elsewhere its own MlBinned
+ * (palloc'd; without signature, and rows cannot be put).
  */
 extern void mlops_bins_place(MlBinned *bins, char *at, int64 ntrain, int64 nwatch,
 							 int64 nholdout, bool is_weighted);
 extern void mlops_bins_attach(MlBinned *bins, char *at);
 
-/* Put a block's rows (slots) at their positions; sets has_missing for training rows. */
+/* Put a block's rows (slots; codes below nbins) at their positions; sets has_missing where a training row is missing.  Checks interrupts. */
 extern void mlops_bins_put(MlBinned *bins, const MlBlock *block, const uint32 *position);
 
 /* ------------------------------------------------------------- grown tree */
@@ -126,14 +131,14 @@ extern void mlops_bins_put(MlBinned *bins, const MlBlock *block, const uint32 *p
 typedef struct MlGrownNode
 {
 	int			slot;			/* -1: a leaf */
-	int			bin;			/* numbers: bins <= bin go left (the missing bin apart) */
+	int			bin;			/* numbers: bins <= bin go left (the missing bin apart); ncuts: all values do */
 	bool		is_category;
 	bool		missing_left;	/* numbers */
 	int			set;			/* categories: first word of the set of bins that go left */
 	int			left;			/* nodes; always greater than this one's own number */
 	int			right;
 	int			leaf;			/* leaves: number of the leaf, 0 .. nleaves - 1 */
-	double		gain;			/* of the split */
+	double		gain;			/* of the split: decrease of the loss (boosting), of impurity as a share of the tree's weight (forests) */
 	double		cover;			/* sum of hessians (boosting) or of row weights (forests) here */
 	double		value;			/* one output: what it predicts, before shrinkage for boosting */
 	int64		count;			/* training rows here */
@@ -215,11 +220,11 @@ typedef struct MlEnsemble
 	double	   *values;			/* leaf_outputs > 1: leaf_outputs a leaf */
 	uint32		nvalues;		/* leaves with a place in values */
 	float	   *gain;			/* per node: gain of its split, 0 for leaves */
-	float	   *cover;			/* per node; a split's is the sum of its leaves' */
+	float	   *cover;			/* per node, as grown; a split's is the sum of its children's, as a float */
 	int			nrounds;		/* history */
 	MlRound    *history;
 	int			best_round;		/* rounds kept (early stopping); nrounds where it was not asked for */
-	const char *loss;			/* name of the loss the history is of, e.g. "log_loss" */
+	const char *loss;			/* name of the loss the history is of, e.g. "log_loss"; "": forests */
 	double		oob_score;		/* forests: accuracy or R2 of out-of-bag rows; NaN: not known */
 	int64		oob_rows;
 
@@ -237,7 +242,7 @@ typedef struct MlEnsemble
 /* An ensemble that grows; everything is palloc'd in the current context. */
 extern MlEnsemble *mlops_ensemble_make(MlLink link, bool is_mean, int noutputs, int leaf_outputs);
 
-/* Append a tree, thresholds from bins, leaf values times factor. */
+/* Append a tree, thresholds from bins, leaf values times factor.  Error 54000 beyond 2^31 nodes. */
 extern void mlops_ensemble_add(MlEnsemble *ensemble, const MlGrown *tree,
 							   const MlBinned *bins, double factor);
 
@@ -265,7 +270,11 @@ extern bool mlops_ensemble_join(MlNode *nodes, float *cover, uint32 nnodes, uint
 extern MlEnsemble *mlops_ensemble_adapt(const MlEnsemble *ensemble, const MlSignature *old_sig,
 										const MlSignature *new_sig);
 
-/* ensemble_score.c: rows of slots to what predict() answers (algo.h); raw: before link. Never allocates. */
+/*
+ * ensemble_score.c: rows of slots to what predict() answers (algo.h); raw: before
+ * the link, nrows x noutputs.  Codes are those of sig, missing numbers NaN.  Never
+ * allocates.
+ */
 extern void mlops_ensemble_predict(const MlEnsemble *ensemble, const MlSignature *sig,
 								   const MlBlock *block, double *out);
 extern void mlops_ensemble_raw(const MlEnsemble *ensemble, const MlSignature *sig,
@@ -295,7 +304,7 @@ extern void mlops_ensemble_importance(const MlEnsemble *ensemble, const MlSignat
 									  MlImportance kind, double *out);
 
 /*
- * tree_text.c, tree_dot.c: tree number "tree" (from 0) for people, in lines of
+ * tree_text.c: tree number "tree" (from 0, below ntrees) for people, in lines of
  * text and in Graphviz's language.
  */
 extern void mlops_tree_text(const MlEnsemble *ensemble, const MlSignature *sig, int tree, StringInfo buf);
@@ -349,9 +358,9 @@ typedef struct MlTreeTrain
 	const MlEnsemble *start;	/* warm start: go on from these trees, or NULL */
 	List	   *notices;		/* char *: raised as NOTICE after training */
 
-	/* results for the caller: what the model answers on the watched and held-out rows, as predict() would */
+	/* results for the caller: what the model answers on the held-out rows, as predict() would */
 	double	   *holdout_y;		/* nholdout */
-	double	   *holdout_w;		/* or NULL */
+	double	   *holdout_w;		/* weights of rows, without those of classes; or NULL */
 	double	   *holdout_out;	/* nholdout x (1 or nclasses); NULL: nothing held out */
 	double	   *train_out;		/* the same of the training rows where nothing is held out, else NULL */
 	double	   *train_y;

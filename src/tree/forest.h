@@ -298,7 +298,7 @@ mlops_forest_fill_set(uint32 *set, const MlBinning *binning, bool all)
 
 /* forest_grow.c */
 
-/* Scratch memory of a member, in bytes and for real (palloc'd). */
+/* Scratch memory of a member: about how many bytes, and for real (palloc'd). */
 extern Size mlops_forest_grower_size(const MlBinned *bins, const ForestRules *rules, int64 nrows);
 extern ForestGrower *mlops_forest_grower_make(const MlBinned *bins, const ForestRules *rules,
 											  const double *class_weight, const ForestRoom *room);
@@ -307,7 +307,7 @@ extern ForestGrower *mlops_forest_grower_make(const MlBinned *bins, const Forest
 extern void mlops_forest_room(const MlBinned *bins, const ForestRules *rules, int64 ntrain,
 							  ForestRoom *room);
 
-/* Handles of a buffer; begin empties it. */
+/* Handles of a buffer, with the counts that stand at its start. */
 extern void mlops_forest_tree_attach(char *at, const ForestRoom *room, ForestTree *tree);
 
 /* forest_score.c: the nodes of a finished tree as steps */

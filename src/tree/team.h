@@ -25,11 +25,11 @@
 /* What a team can be asked to do; tasks.c has the functions. */
 typedef enum MlTeamTask
 {
-	ML_TASK_BOOST_UPDATE,		/* boost.c: a shard's scores, losses and bounds of gradients */
-	ML_TASK_BOOST_QUANTISE,		/* boost.c: a shard's gradients as integers, and the rows sampled */
-	ML_TASK_GROW_ROWS,			/* grow.c: part the rows of nodes, add up histograms */
-	ML_TASK_GROW_SPLITS,		/* grow.c: finish histograms of nodes, find their best splits */
-	ML_TASK_FOREST_TREE			/* forest.c: one tree */
+	ML_TASK_BOOST_UPDATE,		/* boost_shard.c: a shard's scores, losses and bounds of gradients, or leaves' values */
+	ML_TASK_BOOST_QUANTISE,		/* boost_shard.c: a shard's gradients as integers, and the rows sampled */
+	ML_TASK_GROW_ROWS,			/* grow_rows.c: part the rows of nodes, add up histograms */
+	ML_TASK_GROW_SPLITS,		/* grow_splits.c: finish histograms of nodes, find their best splits */
+	ML_TASK_FOREST_TREE			/* forest.c: one tree, or a chunk of rows scored by a wave of them */
 } MlTeamTask;
 
 typedef enum MlJob

@@ -16,7 +16,7 @@ sub new_node
 {
 	my ($name, %opt) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init(allows_streaming => $opt{allows_streaming} // 0);
+	$node->init(allows_streaming => $opt{allows_streaming} // 0, extra => $opt{extra} // []);
 	$node->append_conf('postgresql.conf', "lc_messages = 'C'\nclient_min_messages = warning\n" . ($opt{conf} // ''));
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION mlops') unless $opt{bare};

@@ -17,6 +17,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * Before a function whose loops are worth wider vectors than the baseline's:
+ * it is compiled for AVX2, too, and the loader chooses.  No operation is fused
+ * (AVX2 brings no FMA, the build says -ffp-contract=off), so that the results
+ * are the same bits.  Only where the C library can do this (glibc).
+ */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && \
+	!defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define ML_WIDE_VECTORS __attribute__((target_clones("default", "avx2")))
+#else
+#define ML_WIDE_VECTORS
+#endif
+
 typedef enum MlStatus
 {
 	ML_OK = 0,

@@ -47,8 +47,8 @@
 #define C8	0x1.28917c9f3a495p-22
 #define C9	0x1.af389eea54156p-26
 
-/* Arrays go through in pieces of this many, whose loops have a known length. */
-#define PIECE		8
+/* Arrays go through in pieces of this many, so that out may be x and loops still be vectors. */
+#define PIECE		64
 
 static inline uint64_t
 bits_of(double x)
@@ -68,6 +68,15 @@ of_bits(uint64_t bits)
 	return x;
 }
 
+/* which ? a : b, without the branch that the compiler may make of that */
+static inline double
+choose(int which, double a, double b)
+{
+	uint64_t	mask = -(uint64_t) which;
+
+	return of_bits((bits_of(a) & mask) | (bits_of(b) & ~mask));
+}
+
 static inline double
 exp_inline(double x)
 {
@@ -83,8 +92,8 @@ exp_inline(double x)
 				half;
 
 	/* a NaN fails both comparisons and stays */
-	x = x > TOO_LARGE ? TOO_LARGE : x;
-	x = x < TOO_SMALL ? TOO_SMALL : x;
+	x = choose(x > TOO_LARGE, TOO_LARGE, x);
+	x = choose(x < TOO_SMALL, TOO_SMALL, x);
 
 	shifted = x * LOG2_E + ROUNDER;
 	n = shifted - ROUNDER;
@@ -108,7 +117,7 @@ static inline double
 sigmoid_inline(double x)
 {
 	double		z = exp_inline(-fabs(x));
-	double		top = x < 0 ? z : 1.0;
+	double		top = choose(x < 0, z, 1.0);
 
 	return top / (1.0 + z);
 }
@@ -131,41 +140,35 @@ mlops_sigmoid(double x)
  * mlops_sigmoid_array sets out[i] to mlops_sigmoid(x[i]), bit for bit; out may
  * be x.
  */
-void
+ML_WIDE_VECTORS void
 mlops_sigmoid_array(int n, const double *x, double *out)
 {
 	double		piece[PIECE];
-	int			i = 0,
-				j;
 
-	for (; i + PIECE <= n; i += PIECE)
+	for (int i = 0; i < n; i += PIECE)
 	{
-		memcpy(piece, x + i, sizeof(piece));
-		for (j = 0; j < PIECE; j++)
-			piece[j] = sigmoid_inline(piece[j]);
-		memcpy(out + i, piece, sizeof(piece));
+		int			m = n - i < PIECE ? n - i : PIECE;
+
+		for (int j = 0; j < m; j++)
+			piece[j] = sigmoid_inline(x[i + j]);
+		memcpy(out + i, piece, sizeof(double) * m);
 	}
-	for (; i < n; i++)
-		out[i] = sigmoid_inline(x[i]);
 }
 
 /* mlops_exp_array sets out[i] to mlops_exp(x[i]), bit for bit; out may be x. */
-void
+ML_WIDE_VECTORS void
 mlops_exp_array(int n, const double *x, double *out)
 {
 	double		piece[PIECE];
-	int			i = 0,
-				j;
 
-	for (; i + PIECE <= n; i += PIECE)
+	for (int i = 0; i < n; i += PIECE)
 	{
-		memcpy(piece, x + i, sizeof(piece));
-		for (j = 0; j < PIECE; j++)
-			piece[j] = exp_inline(piece[j]);
-		memcpy(out + i, piece, sizeof(piece));
+		int			m = n - i < PIECE ? n - i : PIECE;
+
+		for (int j = 0; j < m; j++)
+			piece[j] = exp_inline(x[i + j]);
+		memcpy(out + i, piece, sizeof(double) * m);
 	}
-	for (; i < n; i++)
-		out[i] = exp_inline(x[i]);
 }
 
 /*

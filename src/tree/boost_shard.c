@@ -159,7 +159,7 @@ add_tree(MlBoost *boost, int number, int64 from, int n)
 }
 
 /* Fold a piece's gradients and hessians into bounds. */
-static void
+static ML_WIDE_VECTORS void
 add_bounds(MlBoostBounds *bounds, int n, const double *g, const double *h)
 {
 	double		sg[4] = {0, 0, 0, 0};
@@ -305,7 +305,7 @@ draw(uint32 row, uint32 key)
  * steps, so that a whole number of units stays that number in spite of
  * rounding.  32,768 makes a gradient positive, where truncation is floor.
  */
-static void
+static ML_WIDE_VECTORS void
 quantise_piece(const MlBoostShared *shared, uint32 row, int n, const double *g,
 			   const double *h, uint32 *out)
 {
@@ -353,7 +353,7 @@ choose_rows(MlBoost *boost, int number, int64 from, int n)
 	mlops_grower_set_count(boost->grower, number, count);
 }
 
-static void
+static ML_WIDE_VECTORS void
 restore_gradients(const MlBoost *boost, int64 row, int n, double *g, double *h)
 {
 	const float *kept = kept_gradients(boost, row);

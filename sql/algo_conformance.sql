@@ -53,10 +53,24 @@ SELECT algorithm, target, bool_and(mlops.predict(m, r) IS NOT NULL AND mlops.pre
     FROM made, (VALUES (NULL::float8, NULL::float8, NULL::text, NULL::bool), ('NaN', 1, 'x', true), (1, 'NaN', 'new', NULL), (1e300, -1e300, '', false)) AS r(a, b, c, d) WHERE target <> 'three' GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT algorithm, target, pg_temp.outcome(format($$SELECT mlops.proba(%L::mlops.model, '{"a": 1e999, "b": 1, "c": "x", "d": true}'::jsonb) IS NULL$$, m)) AS infinite
     FROM made WHERE target <> 'number' ORDER BY 1, 2;
+-- columns have names: other places, other types and more columns change nothing; NaN is missing; one unseen category is as another
+SELECT algorithm, target, bool_and(mlops.predict(m, r) = mlops.predict(m, o)) AS other_order, bool_and(mlops.predict(m, r) = mlops.predict(m, to_jsonb(o))) AS jsonb,
+       bool_and(mlops.predict(m, jsonb_build_object('a', o.a, 'b', NULL, 'c', o.c, 'd', o.d)) = mlops.predict(m, n)) AS nan, bool_and(mlops.predict(m, u) = mlops.predict(m, w)) AS unseen
+    FROM made, rows AS r JOIN (SELECT more, d, c, b::float8, a::numeric, id FROM rows, (VALUES ('more')) AS v(more)) AS o USING (id)
+    JOIN (SELECT id, a, 'NaN'::float4 AS b, c, d FROM rows) AS n USING (id) JOIN (SELECT id, a, b, 'new' AS c, d FROM rows) AS u USING (id) JOIN (SELECT id, a, b, 'newer'::varchar AS c, d FROM rows) AS w USING (id)
+    WHERE target <> 'three' GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT algorithm, target, string_agg(DISTINCT pg_temp.outcome(format('SELECT mlops.predict(%L::mlops.model, %L::jsonb) IS NULL', m, '{"a": 1, "b": 2, "c": "x", "d": true}'::jsonb - missing)), ',') AS without
+    FROM made, unnest(ARRAY['a', 'b', 'c', 'd']) AS missing WHERE target <> 'three' GROUP BY 1, 2 ORDER BY 1, 2;
+-- other places of the rows in the source: the same answers; a table at once: the same answers
+SELECT algorithm, target, bool_and(abs(s.prediction - t.prediction) <= 1e-9 * (1 + abs(t.prediction)) OR target = 'three') AS other_rows, bool_and(s.label IS NOT DISTINCT FROM t.label) AS labels,
+       bool_and(t.prediction IS NOT DISTINCT FROM CASE WHEN target <> 'three' THEN mlops.predict(m, r) END AND t.label IS NOT DISTINCT FROM CASE WHEN target <> 'number' THEN mlops.classify(m, r) END) AS row_by_row
+    FROM (SELECT *, pg_temp.train('r' || model, 'SELECT a, b, c, d, number, two, three FROM rows ORDER BY c DESC, id % 17', target, algorithm) AS other FROM made) AS made,
+         LATERAL mlops.predict_table(m, 'rows', 'id') AS t JOIN LATERAL mlops.predict_table(other, 'rows', 'id') AS s USING (key) JOIN rows AS r ON r.id::text = key GROUP BY 1, 2 ORDER BY 1, 2;
+
 -- cut anywhere, it is damaged and says so
 SELECT algorithm, target, string_agg(DISTINCT outcome, ',') AS truncated
     FROM made, LATERAL (SELECT pg_temp.outcome(format('SELECT %L::mlops.model IS NULL', translate(encode(substr(mlops.model_send(m), 1, n), 'base64'), E'\n', ''))) AS outcome
-                          FROM generate_series(1, length(mlops.model_send(m)) - 1, 1 + length(mlops.model_send(m)) / 3000) AS n) AS o GROUP BY 1, 2 ORDER BY 1, 2;
+                          FROM generate_series(1, length(mlops.model_send(m)) - 1, 1 + length(mlops.model_send(m)) / 700) AS n) AS o GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- hard sources: rows that are few, alike, or none
 SELECT algorithm, target, s.name, pg_temp.outcome(format('SELECT pg_temp.train(%L, %L, %L, %L) IS NOT NULL', 'h' || model, s.source, target, algorithm)) AS outcome

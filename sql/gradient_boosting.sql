@@ -77,6 +77,10 @@ SELECT bool_and(abs(mlops.predict('apart', jsonb_build_object('a', x, 'b', z, 'c
                   - mlops.predict('apart', jsonb_build_object('a', 0, 'b', z, 'c', 'y')) + mlops.predict('apart', '{"a": 0, "b": 0, "c": "y"}'::jsonb)) < 1e-9) AS additive
     FROM generate_series(0, 10) AS x, generate_series(0, 10) AS z;
 
+-- numbers near the ends of their range: what is stored can be read
+SELECT FROM mlops.train('large', 'SELECT a, b, c, y * 1e50 AS y, 1e50 AS w FROM boosting', 'y', 'gradient_boosting', '{a,b,c}', '{"n_estimators": 50}', '{"method": "none"}', 'w');
+SELECT value > 0.9 AS good FROM mlops.evaluate('large', 'SELECT a, b, c, y * 1e50 AS y FROM boosting', 'y') WHERE metric = 'r2';
+
 -- refused
 SELECT pg_temp.boost('bad', 'y', '{"loss": "log_loss"}');
 SELECT pg_temp.boost('bad', 't', '{"loss": "poisson"}');

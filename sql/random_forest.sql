@@ -63,6 +63,13 @@ SELECT value > 0.97 AS good FROM mlops.evaluate('wide', 'rows', 'number') WHERE 
 SELECT FROM mlops.train('heavy', 'SELECT *, CASE WHEN two THEN 20 ELSE 1 END AS w FROM rows', 'two', 'random_forest', '{a,c}', '{"n_estimators": 10, "min_samples_leaf": 200}', '{"method": "none"}', 'w');
 SELECT FROM mlops.train('light', 'rows', 'two', 'random_forest', '{a,c}', '{"n_estimators": 10, "min_samples_leaf": 200}', '{"method": "none"}');
 SELECT avg(mlops.predict('heavy', t)) > avg(mlops.predict('light', t)) + 0.1 AS heavier FROM rows AS t WHERE id <= 2000;
+-- numbers near the ends of their range: what is stored can be read
+SELECT FROM mlops.train('spread', 'SELECT *, CASE WHEN id % 3 = 0 THEN 1e300 ELSE 1e-300 END AS w FROM rows', 'three', 'random_forest', '{a,b,c}', '{"n_estimators": 3}', '{"method": "none"}', 'w');
+SELECT FROM mlops.train('factors', 'rows', 'three', 'random_forest', '{a,b,c}', '{"n_estimators": 3, "class_weight": {"p": 1e308, "q": 1e-300}}', '{"method": "none"}');
+SELECT FROM mlops.train('large', 'SELECT a, b, c, number * 1e150 AS number FROM rows', 'number', 'random_forest', '{a,b,c}', '{"n_estimators": 3}', '{"method": "none"}');
+SELECT value > 0.9 AS good FROM mlops.evaluate('spread', 'rows', 'three') WHERE metric = 'accuracy';
+SELECT avg((mlops.classify('factors', t) = 'p')::int) > 0.9 AS heaviest FROM rows AS t WHERE three = 'p' AND id <= 2000;
+SELECT value > 0.9 AS good FROM mlops.evaluate('large', 'SELECT a, b, c, number * 1e150 AS number FROM rows', 'number') WHERE metric = 'r2';
 
 \set VERBOSITY sqlstate
 SELECT pg_temp.train('bad', 'number', '{"n_estimators": 0}');

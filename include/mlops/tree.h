@@ -197,6 +197,8 @@ typedef enum MlLink
 	ML_LINK_EXP = 3				/* Poisson, gamma, Tweedie */
 } MlLink;
 
+#define ML_MAX_COVER 1e28		/* 2^31 leaves of it are a float */
+
 /* One line of the training history. */
 typedef struct MlRound
 {
@@ -220,7 +222,7 @@ typedef struct MlEnsemble
 	double	   *values;			/* leaf_outputs > 1: leaf_outputs a leaf */
 	uint32		nvalues;		/* leaves with a place in values */
 	float	   *gain;			/* per node: gain of its split, 0 for leaves */
-	float	   *cover;			/* per node, as grown; a split's is the sum of its children's, as a float */
+	float	   *cover;			/* per node, a leaf's at most ML_MAX_COVER; a split's is the sum of its children's, as a float */
 	int			nrounds;		/* history */
 	MlRound    *history;
 	int			best_round;		/* rounds kept (early stopping); nrounds where it was not asked for */

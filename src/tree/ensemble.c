@@ -126,7 +126,8 @@ void
 mlops_ensemble_add(MlEnsemble *e, const MlGrown *tree, const MlBinned *bins,
 				   double factor)
 {
-	uint32	   *stack = palloc(sizeof(uint32) * (Size) tree->nnodes);
+	uint32	   *stack = MemoryContextAllocHuge(CurrentMemoryContext,
+											   sizeof(uint32) * (Size) tree->nnodes);
 	uint32		start = e->root[e->ntrees];
 	uint32		n = 0;
 	uint32		depth = 1;
@@ -141,14 +142,14 @@ mlops_ensemble_add(MlEnsemble *e, const MlGrown *tree, const MlBinned *bins,
 		MlNode	   *node = &e->nodes[start + n];
 
 		memset(node, 0, sizeof(MlNode));
-		e->cover[start + n] = grown->cover;
+		e->cover[start + n] = (float) Min(grown->cover, ML_MAX_COVER);
 		e->gain[start + n] = 0;
 		if (grown->slot < 0)
 			put_leaf(e, node, tree, grown, factor);
 		else
 		{
 			put_split(e, node, tree, grown, bins);
-			e->gain[start + n] = grown->gain;
+			e->gain[start + n] = (float) Min(grown->gain, FLT_MAX);
 			stack[depth++] = grown->right;
 			stack[depth++] = grown->left;
 		}
@@ -219,7 +220,7 @@ mlops_ensemble_depth(const MlEnsemble *e, int tree)
 {
 	const MlNode *nodes = e->nodes + e->root[tree];
 	uint32		n = e->root[tree + 1] - e->root[tree];
-	int		   *depth = palloc(sizeof(int) * (Size) n);
+	int		   *depth = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int) * (Size) n);
 	int			deepest = 0;
 
 	depth[0] = 0;

@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "miscadmin.h"
@@ -52,15 +53,11 @@ Forest *
 mlops_forest_attach(MlTeam *team)
 {
 	Forest	   *f = palloc0(sizeof(Forest));
-	MlBinned   *bins = &f->bins;
 	ForestShared *shared;
 	char	   *work_at;
 
-	/* the matrix, then what mlops_prepare_team was asked for */
-	mlops_bins_attach(bins, team->base);
-	work_at = team->base +
-		TYPEALIGN(64, mlops_bins_size(bins, bins->ntrain + bins->nwatch + bins->nholdout,
-									  bins->w != NULL));
+	mlops_bins_attach(&f->bins, team->base);
+	work_at = mlops_prepare_work(team, &f->bins);
 	f->shared = shared = (ForestShared *) work_at;
 	f->sums = (double *) (work_at + shared->sums);
 	f->oob_sums = (double *) (work_at + shared->oob_sums);
@@ -93,13 +90,23 @@ mlops_forest_task(Forest *f, int number)
 
 /* ------------------------------------------------------------- set up */
 
+/* The power of two that brings a positive number, or infinity, to about 1. */
+static double
+scale_for(double x)
+{
+	int			e = DBL_MAX_EXP;
+
+	if (isfinite(x))
+		(void) frexp(x, &e);
+	return ldexp(1, Max(Min(1 - e, DBL_MAX_EXP - 1), DBL_MIN_EXP));
+}
+
 /* Rules that depend on the data. */
 static void
 finish_rules(Run *run)
 {
 	ForestRules *rules = &run->rules;
 	const MlSurvey *survey = run->tr->survey;
-	double		mean_weight;
 
 	mlops_forest_read_params(run->tr->params, run->tr->sig, run->single_tree, rules);
 	rules->seed = (uint64) mlops_param_integer(run->tr->params, "seed");
@@ -107,16 +114,16 @@ finish_rules(Run *run)
 	rules->mode = rules->nclasses > 2 ? FOREST_CLASSES :
 		rules->is_regression || rules->is_weighted ? FOREST_SUMS : FOREST_COUNTS;
 	rules->scale = 1;
-	rules->weight_scale = 1;
-	mean_weight = survey->is_weighted ? survey->sum_weight / Max(survey->ntrain, 1) : 1;
-	if (mean_weight > 0 && isfinite(mean_weight))
+	rules->weight_scale = survey->is_weighted ?
+		scale_for(survey->sum_weight / Max(survey->ntrain, 1)) : 1;
+	rules->class_scale = 1;
+	if (run->tr->class_weight)
 	{
-		int			e;
+		double		most = 0;
 
-		(void) frexp(mean_weight, &e);
-		rules->weight_scale = ldexp(1, 1 - e);
-		if (!isfinite(rules->weight_scale) || rules->weight_scale == 0)
-			rules->weight_scale = 1;
+		for (int i = 0; i < rules->nclasses; i++)
+			most = Max(most, run->tr->class_weight[i]);
+		rules->class_scale = scale_for(most);
 	}
 }
 
@@ -233,9 +240,9 @@ set_up(Run *run)
 	shared = (ForestShared *) work_at;
 	*shared = plan;
 	shared->rules = run->rules;
-	if (tr->class_weight)
-		memcpy(work_at + plan.class_weight, tr->class_weight,
-			   sizeof(double) * run->rules.nclasses);
+	for (int i = 0; tr->class_weight && i < run->rules.nclasses; i++)
+		((double *) (work_at + plan.class_weight))[i] =
+			tr->class_weight[i] * run->rules.class_scale;
 	run->forest = mlops_forest_attach(run->team);
 	run->team->local = run->forest;
 }
@@ -305,7 +312,6 @@ append_tree(Run *run, const ForestTree *tree)
 
 		memset(node, 0, sizeof(MlGrownNode));
 		node->cover = slim->cover;
-		node->count = (int64) rint(slim->cover);
 		if (slim->flags & ML_NODE_LEAF)
 		{
 			widen_leaf(run, tree, slim, node);

@@ -56,7 +56,8 @@ typedef struct ForestRules
 	uint64		seed;
 	double		centre;			/* regression: targets are taken as (y - centre) * scale, in [-1, 1] */
 	double		scale;
-	double		weight_scale;	/* a power of two that keeps products of sums of weights finite */
+	double		weight_scale;	/* powers of two by which weights of rows and of classes are multiplied, */
+	double		class_scale;	/* so that products of their sums are neither infinite nor 0 */
 } ForestRules;
 
 /* A node in a buffer; children are neighbours. */
@@ -176,7 +177,7 @@ typedef struct ForestGrower
 {
 	ForestRules rules;
 	const MlBinned *bins;
-	const double *class_weight; /* nclasses, or NULL */
+	const double *class_weight; /* nclasses, times class_scale; or NULL */
 	uint16	   *drawn;			/* by training row: how often this tree drew it */
 	uint32	   *row;
 	uint32	   *tag;
@@ -192,16 +193,13 @@ typedef struct ForestGrower
 	ForestSums *sums;
 	uint32	   *starts;			/* several classes: rows of a bin; zero between uses */
 	uint64	   *touched;		/* one bit a bin; zero between uses */
-	int		   *present;		/* bins in use, ascending */
 	ForestPoint *points;		/* of the slot at hand */
-	uint32	   *set;			/* bins that go left in the best split by a category */
-	uint32	   *best_set;
+	uint32	   *best_set;		/* bins that go left in the best split by a category */
 	double	   *node_class;		/* weight by class of the node; zero between uses */
 	double	   *left_class;
 	double	   *right_class;
 	uint32	   *classes;		/* classes in the node */
 	int			nclasses;
-	double	   *class_drawn;	/* drawn rows by bin, several classes */
 
 	/* a small node's own copy of its rows */
 	uint8	   *near_bytes;
@@ -214,13 +212,17 @@ typedef struct ForestGrower
 	ForestTree	tree;
 } ForestGrower;
 
-/* a row's weight, without how often it was drawn; class is of its tag */
+#define FOREST_MIN_WEIGHT 0x1p-100	/* of a mean of about 1: far below what any sum shows */
+
+/* a row's weight, without how often it was drawn; class is of its tag; never 0 */
 static inline double
 mlops_forest_weight(const ForestGrower *g, const ForestView *v, uint32 row, uint32 tag)
 {
 	double		w = v->w ? v->w[row] * g->rules.weight_scale : 1;
 
-	return g->class_weight ? w * g->class_weight[tag & 0xffff] : w;
+	if (g->class_weight)
+		w *= g->class_weight[tag & 0xffff];
+	return Max(w, FOREST_MIN_WEIGHT);
 }
 
 /* a row's target as it is summed */

@@ -326,6 +326,15 @@ sum_node(ForestGrower *g, const ForestView *v, ForestRange *range, double *only)
 	return true;
 }
 
+/* Weight of a node's rows, as the training was given it. */
+static float
+cover_of(const ForestGrower *g, const ForestRange *range)
+{
+	double		cover = range->w / g->rules.weight_scale / g->rules.class_scale;
+
+	return (float) Min(cover, ML_MAX_COVER);
+}
+
 /* The node becomes a leaf; it has been summed up. */
 static void
 make_leaf(ForestGrower *g, const ForestRange *range, bool is_same, double only)
@@ -334,7 +343,7 @@ make_leaf(ForestGrower *g, const ForestRange *range, bool is_same, double only)
 
 	memset(node, 0, sizeof(ForestSlim));
 	node->flags = ML_NODE_LEAF;
-	node->cover = (float) (range->w / g->rules.weight_scale);
+	node->cover = cover_of(g, range);
 	if (g->rules.mode == FOREST_CLASSES)
 	{
 		node->left = g->tree.nshares;
@@ -430,7 +439,7 @@ split_node(ForestGrower *g, const ForestView *v, const ForestRange *range,
 	node->left = g->tree.nnodes;
 	node->slot = split->slot;
 	node->bin = split->bin;
-	node->cover = (float) (range->w / g->rules.weight_scale);
+	node->cover = cover_of(g, range);
 	node->value = Max(split->gain, 0);
 	if (split->is_category)
 	{

@@ -608,7 +608,7 @@ gain_of(const ForestGrower *g, const ForestRange *range, double score)
 		return (score - side_entropy(range->s, range->w)) / M_LN2 / g->total;
 	score -= range->s * range->s / range->w;
 	if (g->rules.is_regression)
-		return score / (g->rules.scale * g->rules.scale) / g->total;
+		return score / g->rules.scale / g->rules.scale / g->total;
 	return 2 * score / g->total;
 }
 

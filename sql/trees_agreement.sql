@@ -131,6 +131,18 @@ SELECT m.n, m.algorithm, m.target, e.compared, e.others, p.rows, p.same
                   FROM mlops.predict_table(m.name, 'shuffled', 'id') AS t JOIN agree AS r ON t.key = r.id::text) AS p ORDER BY m.n;
 SELECT r.rows, r.rmse = e.value AS rmse FROM (SELECT count(*) AS rows, mlops.rmse(a.number, mlops.predict('case_1', t)) AS rmse FROM agree AS a JOIN agree AS t USING (id)) AS r, mlops.evaluate('case_1', 'agree') AS e WHERE e.metric = 'rmse';
 
+-- the same of trees that ask nothing but numbers, which blocks of rows are scored by otherwise, missing values going either way
+CREATE TABLE numeric_cases AS
+SELECT c.*, 'numeric_' || c.n AS name, t.rows_used FROM (VALUES
+    (1, 'gradient_boosting', 'number', '{"n_estimators": 21, "max_leaves": 63}'::jsonb), (2, 'gradient_boosting', 'two', '{"n_estimators": 9, "max_leaves": 200, "min_samples_leaf": 1}'),
+    (3, 'gradient_boosting', 'three', '{"n_estimators": 5}'), (4, 'random_forest', 'number', '{"n_estimators": 7, "max_depth": 7}'), (5, 'random_forest', 'three', '{"n_estimators": 7, "max_depth": 7}'),
+    (6, 'random_forest', 'two', '{"n_estimators": 3}'), (7, 'decision_tree', 'number', '{"max_depth": 4}'), (8, 'decision_tree', 'number', '{"max_bins": 2000, "max_leaves": 250}')) AS c(n, algorithm, target, options),
+       mlops.train('numeric_' || c.n, 'agree', c.target, c.algorithm, '{a,b,d,e,f,v}', c.options, '{"method": "none"}') AS t;
+SELECT m.n, m.algorithm, m.target, g.leaves, g.ways, p.rows, p.same
+  FROM numeric_cases AS m, LATERAL (SELECT count(*) FILTER (WHERE feature IS NULL) > 10 AS leaves, count(DISTINCT missing_child = left_child) AS ways FROM mlops.trees(m.name)) AS g,
+       LATERAL (SELECT count(*) AS rows, bool_and((m.target = 'three' OR prediction = mlops.predict(m.name, r)) AND (m.target = 'number' OR label = mlops.classify(m.name, r))) AS same
+                  FROM mlops.predict_table(m.name, 'shuffled', 'id') AS t JOIN agree AS r ON t.key = r.id::text) AS p ORDER BY m.n;
+
 -- a source that answers otherwise when it is read again is found out where it says that it would not, and kept where it says so
 CREATE SEQUENCE drift;
 CREATE FUNCTION steady(x float8) RETURNS float8 LANGUAGE plpgsql STABLE AS 'BEGIN RETURN x + nextval(''drift''); END';
@@ -157,4 +169,4 @@ SELECT count(mlops.drop_model(model)) > 0 AS dropped FROM mlops.models;
 DROP VIEW seen;
 DROP FUNCTION steady, fickle;
 DROP SEQUENCE drift;
-DROP TABLE agree, keys, shuffled, moved, parts, cases, wide, worked, probe, probe_shuffled, learned, measured;
+DROP TABLE agree, keys, shuffled, moved, parts, cases, wide, worked, probe, probe_shuffled, learned, measured, numeric_cases;

@@ -231,6 +231,7 @@ typedef struct MlEnsemble
 	int64		oob_rows;
 
 	struct MlFastTrees *fast;	/* private to ensemble_score.c; NULL: not prepared */
+	struct MlRankTrees *rank;	/* private to ensemble_rank.c; in use with fast, NULL: does not suit */
 
 	/* room in the arrays, while it grows */
 	int			maxtrees;

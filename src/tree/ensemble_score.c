@@ -327,6 +327,11 @@ walk_fast(const MlEnsemble *e, const MlBlock *block, double *sum)
 	int			tile = Min(TILE, MAX_KEYS / nkeys) / LANES * LANES;
 	int			i = 0;
 
+	if (e->rank)
+	{
+		mlops_rank_walk(e, block->x, block->width, block->nrows / ML_RANK_ROWS, sum);
+		i = block->nrows / ML_RANK_ROWS * ML_RANK_ROWS;
+	}
 	while (tile > 0 && block->nrows - i >= LANES)
 	{
 		int			n = Min(tile, (block->nrows - i) / LANES * LANES);
@@ -434,6 +439,7 @@ mlops_ensemble_prepare(MlEnsemble *e, int width)
 	uint32	   *place;
 
 	e->fast = NULL;
+	e->rank = NULL;
 	if (width < 1 || 2 * width > MAX_KEYS)
 		return;
 	f = palloc0(sizeof(struct MlFastTrees));
@@ -455,6 +461,7 @@ mlops_ensemble_prepare(MlEnsemble *e, int width)
 	pfree(queue);
 	pfree(place);
 	e->fast = f;
+	e->rank = mlops_rank_make(e, width);
 }
 
 /* --------------------------------------------------------------- answers */

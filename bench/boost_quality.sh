@@ -13,11 +13,11 @@ need_lightgbm
 "$LIGHTGBM_PYTHON" "$BENCH_DIR/quality.py" "$BENCH_DATA" >"$BENCH_TMP/quality"
 while read -r name metric ours lightgbm xgboost; do
 	if [ "$metric" = auc ]; then
-		best=$(awk -v a="$lightgbm" -v b="$xgboost" 'BEGIN { print a > b ? a : b }')
+		best=$(awk -v a="$lightgbm" -v b="$xgboost" 'BEGIN { print (a + 0 > b + 0) ? a : b }')
 		report "$name: AUC on unseen rows, against the better of LightGBM ($lightgbm) and XGBoost ($xgboost), difference" \
 			"$ours" "$best" "$(awk -v a="$best" -v b="$ours" 'BEGIN { printf "%.4f", a - b }')" '<=' 0.002
 	else
-		best=$(awk -v a="$lightgbm" -v b="$xgboost" 'BEGIN { print a < b ? a : b }')
+		best=$(awk -v a="$lightgbm" -v b="$xgboost" 'BEGIN { print (a + 0 < b + 0) ? a : b }')
 		report "$name: $metric on unseen rows, against the better of LightGBM ($lightgbm) and XGBoost ($xgboost)" \
 			"$ours" "$best" "$(awk -v a="$ours" -v b="$best" 'BEGIN { printf "%.4f", a / b }')" '<=' 1.005
 	fi

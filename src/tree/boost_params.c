@@ -72,7 +72,7 @@ const MlParamDef mlops_boost_params[] = {
 	"more l2 in splits by a group of categories"},
 	{"max_cat_values", ML_PARAM_INTEGER, 32, 1, 65534, NULL,
 	"categories on the smaller side of a split at most"},
-	{"min_cat_rows", ML_PARAM_INTEGER, 100, 1, 1e9, NULL,
+	{"min_cat_rows", ML_PARAM_INTEGER, 10, 1, 1e9, NULL,
 	"rows of a category in a node, below which it is not told apart"},
 	{"warm_start", ML_PARAM_BOOLEAN, 0, 0, 1, NULL,
 	"go on from the newest version of the model, up to n_estimators rounds in all"},

@@ -79,3 +79,11 @@ SELECT DISTINCT n FROM mlops.evaluate('data_long:1', 'long', 'y');
 SELECT mlops.drop_model(m) IS NOT NULL AS dropped FROM unnest(ARRAY['data_types', 'data_dates', 'data_text', 'data_source', 'data_useless', 'data_long']) m;
 SET client_min_messages TO warning;
 DROP SCHEMA data_types CASCADE;
+
+-- a text that names its row is no feature, unless asked for; one that repeats is
+CREATE TABLE named AS SELECT i AS a, 'n' || i AS name, 'g' || i % 7 AS grp, i % 5 + i / 50.0::float8 AS y FROM generate_series(1, 200) i;
+SELECT features FROM mlops.train('named', 'named', 'y', 'linear_regression', validation => '{"method": "none"}');
+SELECT features FROM mlops.train('named', 'named', 'y', 'gradient_boosting', validation => '{"method": "none"}');
+SELECT features FROM mlops.train('named', 'named', 'y', 'gradient_boosting', features => '{a,name}', validation => '{"method": "none"}');
+SELECT mlops.drop_model('named') IS NOT NULL AS dropped;
+DROP TABLE named;

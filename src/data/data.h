@@ -146,6 +146,7 @@ typedef struct MlColumn
 	int64		nmissing;		/* rows with any slot missing */
 	MlDictionary *dict;
 	/* after reading */
+	bool		is_identifier;	/* TEXT: nearly every value is distinct */
 	bool		excluded;
 	int			ncodes;			/* of a category: size of its dictionary */
 	int		   *codes;			/* final code by code of arrival, then of a missing one */

@@ -21,6 +21,10 @@
 
 #include "data.h"
 
+/* A text of at least so many values, which are so large a share of the rows, names the row and says nothing of others. */
+#define IDENTIFIER_VALUES 100
+#define IDENTIFIER_SHARE 0.9
+
 typedef struct Counted
 {
 	MlString	s;
@@ -147,16 +151,19 @@ learn_dictionary(MlColumn *column, const int64 *counts, int max_categories,
 	Counted    *list = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Counted) * Max(n, 1));
 	int		   *map = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int) * ((Size) n + 1));
 	int			kept = 0;
+	int64		nvalues = 0;
 
 	for (int i = 0; i < n; i++)
 	{
 		if (counts[i] == 0)
 			continue;
+		nvalues += counts[i];
 		list[kept].s = mlops_dictionary_entry(column->dict, i);
 		list[kept].code = i;
 		list[kept].count = counts[i];
 		kept++;
 	}
+	column->is_identifier = kept >= IDENTIFIER_VALUES && kept >= IDENTIFIER_SHARE * nvalues;
 	if (kept > max_categories)
 	{
 		qsort(list, kept, sizeof(Counted), compare_counts);
@@ -204,7 +211,7 @@ may_be_same(const MlColumn *a, const MlColumn *b)
 		(a->family == ML_COLUMN_TEXT) == (b->family == ML_COLUMN_TEXT);
 }
 
-/* Columns without a value, with one value, or equal to an earlier one. */
+/* Columns without a value, with one value, texts that name the row, or equal to an earlier one. */
 static void
 find_useless(MlPlan *plan, const MlEvidence *evidence, const MlFeature *features)
 {
@@ -228,6 +235,11 @@ find_useless(MlPlan *plan, const MlEvidence *evidence, const MlFeature *features
 			column->excluded = true;
 			mlops_plan_exclude(plan, column->name,
 							   column->width > 1 ? "an element has no values" : "no values");
+			continue;
+		}
+		if (column->is_identifier)
+		{
+			drop_or_notice(plan, column, "nearly all values distinct");
 			continue;
 		}
 		if (column->width == 1 && evidence->is_constant(evidence->arg, i))

@@ -149,6 +149,7 @@ extern double mlops_lbfgs_gradient_norm(const MlLbfgs *opt);	/* max-norm at the 
 /* elementary.c */
 extern double mlops_exp(double x);	/* our own: the same bits on every machine */
 extern void mlops_exp_array(int n, const double *x, double *out);	/* the same, several times faster */
+extern double mlops_log(double x);	/* likewise */
 extern double mlops_sigmoid(double x);	/* 1 / (1 + exp(-x)), no overflow */
 extern void mlops_sigmoid_array(int n, const double *x, double *out);	/* the same, several times faster */
 extern double mlops_log1pexp(double x);	/* log(1 + exp(x)), no overflow */

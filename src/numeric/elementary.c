@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * elementary.c
- *	  exp, and the functions of machine learning that are made of it.
+ *	  exp and log, and the functions of machine learning that are made of them.
  *
- * Models must come out the same on every machine, so exp is our own: additions
+ * Models must come out the same on every machine, so these are our own: additions
  * and multiplications in a fixed order, no fused operation (the build says
- * -ffp-contract=off), no table, no call of the C library.
+ * -ffp-contract=off), no table, no call of the C library, which has an exp and
+ * a log of other bits for processors with fused operations.
  *
  *		exp(x) = 2^n exp(r),	n = round(x / ln 2),	|r| <= ln(2) / 2
  *
@@ -17,6 +18,8 @@
  * rounding of a subnormal result is the last one.  Nothing branches, and
  * integers are unsigned 64-bit without signed shifts: that is what lets a
  * compiler make vectors of it with SSE2 alone.
+ *
+ *		log(2^e m) = e ln 2 + 2 artanh((m - 1) / (m + 1)),	m in [sqrt(1/2), sqrt(2)]
  *
  * IDENTIFICATION
  *	  src/numeric/elementary.c
@@ -31,6 +34,7 @@
 #define LOG2_E		0x1.71547652b82fep+0
 #define LN2_HIGH	0x1.62e42fee00000p-1	/* 32 bits of ln 2 */
 #define LN2_LOW		0x1.a39ef35793c76p-33	/* the rest */
+#define SQRT_HALF	0x1.6a09e667f3bcdp-1
 #define ROUNDER		0x1.8p+52	/* adding it rounds to an integer */
 #define TOO_LARGE	710.0		/* exp overflows before */
 #define TOO_SMALL	(-746.0)	/* exp rounds to zero before */
@@ -169,6 +173,37 @@ mlops_exp_array(int n, const double *x, double *out)
 			piece[j] = exp_inline(x[i + j]);
 		memcpy(out + i, piece, sizeof(double) * m);
 	}
+}
+
+/*
+ * mlops_log returns the natural logarithm, within two ulps; -inf, inf and NaN
+ * where they belong.
+ */
+double
+mlops_log(double x)
+{
+	int			e;
+	double		m,
+				t,
+				t2,
+				sum = 0.0;
+
+	if (!(x > 0.0))
+		return x == 0.0 ? -INFINITY : NAN;
+	if (isinf(x))
+		return x;
+	m = frexp(x, &e);			/* exact */
+	if (m < SQRT_HALF)
+	{
+		m *= 2.0;
+		e--;
+	}
+	/* the series t + t^3/3 + ..., |t| <= 0.172: the 12th term is below 1e-18 of the first */
+	t = (m - 1.0) / (m + 1.0);
+	t2 = t * t;
+	for (int k = 21; k >= 3; k -= 2)
+		sum = (sum + 1.0 / k) * t2;
+	return e * LN2_HIGH + (e * LN2_LOW + 2.0 * (t + t * sum));
 }
 
 /*

@@ -327,9 +327,9 @@ base_score(const Run *run, int k)
 			p = target_mean(run, loss->noutputs > 1 ? k : 1);
 			/* a class without a training row */
 			p = Max(p, 1e-15);
-			return loss->noutputs > 1 ? log(p) : log(p) - log(Max(1 - p, 1e-15));
+			return loss->noutputs > 1 ? mlops_log(p) : mlops_log(p) - mlops_log(Max(1 - p, 1e-15));
 		default:
-			return log(target_mean(run, 0));
+			return mlops_log(target_mean(run, 0));
 	}
 }
 

@@ -20,6 +20,7 @@
 #ifndef MLOPS_FOREST_H
 #define MLOPS_FOREST_H
 
+#include "mlops/numeric.h"
 #include "mlops/tree.h"
 #include "team.h"
 
@@ -260,14 +261,11 @@ extern void mlops_forest_split_again(ForestGrower *g, const ForestView *v,
 extern bool mlops_forest_split_classes(ForestGrower *g, const ForestView *v,
 									   const ForestRange *range, int slot, ForestSplit *best);
 
-/* ln x of a positive number, the same bits on every machine; relative error below 1e-15 */
-extern double mlops_forest_log(double x);
-
 /* x ln x */
 static inline double
 mlops_forest_xlogx(double x)
 {
-	return x > 0 ? x * mlops_forest_log(x) : 0;
+	return x > 0 ? x * mlops_log(x) : 0;
 }
 
 /* Random number k of a node; 64 bits. */

@@ -51,28 +51,6 @@ random_below(const ForestGrower *g, uint32 node, uint32 k, uint32 n)
 	return (uint32) (((mlops_forest_random(g, node, k) >> 32) * n) >> 32);
 }
 
-double
-mlops_forest_log(double x)
-{
-	int			e;
-	double		m = frexp(x, &e);
-	double		t;
-	double		t2;
-	double		sum = 0;
-
-	if (m < M_SQRT1_2)
-	{
-		m *= 2;
-		e--;
-	}
-	/* ln m = 2 artanh t, |t| <= 0.172: 11 terms */
-	t = (m - 1) / (m + 1);
-	t2 = t * t;
-	for (int k = 21; k >= 1; k -= 2)
-		sum = sum * t2 + 1.0 / k;
-	return e * M_LN2 + 2 * t * sum;
-}
-
 int
 mlops_forest_random_border(const ForestGrower *g, uint32 node, int slot, int low, int high)
 {

@@ -136,7 +136,7 @@ sum_log1p(int n, const double *z)
 			lane[j] *= 1.0 + z[i + j];
 	for (; i < n; i++)
 		lane[0] *= 1.0 + z[i];
-	return log((lane[0] * lane[1]) * (lane[2] * lane[3]));
+	return mlops_log((lane[0] * lane[1]) * (lane[2] * lane[3]));
 }
 
 static double
@@ -164,7 +164,7 @@ logistic_rows(int n, const double *s, const double *y, const double *w,
 	{
 		g[i] *= w[i];
 		h[i] *= w[i];
-		loss[i] = w[i] * (loss[i] + log1p(z[i]));
+		loss[i] = w[i] * (loss[i] + mlops_log(1.0 + z[i]));
 	}
 	return sum_piece(n, loss);
 }
@@ -324,7 +324,7 @@ mlops_loss_classes(const MlLoss *loss, int n, const double *s, const double *y,
 		}
 		for (int j = 0; j < k; j++)
 			p[j] /= total;
-		sum += (w ? w[i] : 1.0) * (log(total) + max - row[(int) y[i]]);
+		sum += (w ? w[i] : 1.0) * (mlops_log(total) + max - row[(int) y[i]]);
 	}
 	return sum;
 }

@@ -76,6 +76,44 @@ test_exp(void)
 }
 
 static void
+test_log(void)
+{
+	double		worst = 0;
+	uint64_t	bits;
+	double		value;
+
+	for (int i = 0; i < 300000; i++)
+	{
+		double		x = ldexp(1.0 + unit_random(), (int) (2098 * unit_random()) - 1074);
+		double		near = 0.5 + unit_random();
+		long double exact = logl((long double) x);
+
+		worst = fmax(worst, fabs((double) ((mlops_log(x) - exact) / exact)));
+		exact = logl((long double) near);
+		worst = fmax(worst, fabs((double) ((mlops_log(near) - exact) / exact)));
+	}
+	CHECK(worst < 4e-16);
+
+	CHECK(mlops_log(1.0) == 0.0);
+	CHECK(mlops_log(0.0) == -INFINITY);
+	CHECK(mlops_log(-0.0) == -INFINITY);
+	CHECK(mlops_log(INFINITY) == INFINITY);
+	CHECK(isnan(mlops_log(-1.0)));
+	CHECK(isnan(mlops_log(NAN)));
+
+	/* the same bits on every machine: three of them */
+	value = mlops_log(10.0);
+	memcpy(&bits, &value, 8);
+	CHECK(bits == UINT64_C(0x40026bb1bbb55516));
+	value = mlops_log(0.3);
+	memcpy(&bits, &value, 8);
+	CHECK(bits == UINT64_C(0xbff34378fcbda721));
+	value = mlops_log(5e-324);
+	memcpy(&bits, &value, 8);
+	CHECK(bits == UINT64_C(0xc0874385446d71c3));
+}
+
+static void
 test_made_of_exp(void)
 {
 	double		x[37],
@@ -128,5 +166,6 @@ void
 test_elementary(void)
 {
 	test_exp();
+	test_log();
 	test_made_of_exp();
 }

@@ -101,7 +101,7 @@ typedef struct MlGrowSlots
 	const uint8 *group;			/* ngroups x nslots flags; NULL: no constraint */
 } MlGrowSlots;
 
-/* ------------------------------------------------------------- split.c */
+/* ------------------------------------------------------------- split_number.c */
 
 /* What is known of a node when its best split is looked for. */
 typedef struct MlNodeStats

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * split_private.h
- *	  What split.c and split_category.c share: one question, the gain, and who
+ *	  What split_number.c and split_category.c share: one question, the gain, and who
  *	  wins.
  *
  * IDENTIFICATION
@@ -36,7 +36,7 @@ typedef struct MlSplitAsk
 	uint32	   *set;
 } MlSplitAsk;
 
-/* split.c */
+/* split_number.c */
 
 /* The loss's decrease by giving rows with these sums (real units) their best value */
 extern double mlops_split_side(const MlSplitAsk *ask, double l2, double gradient, double hessian);

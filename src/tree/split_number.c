@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * split.c
+ * split_number.c
  *	  The best split of one node by one slot: gains, and the borders of a
  *	  number.
  *
@@ -25,7 +25,7 @@
  * [1] Chen, Guestrin: XGBoost: A Scalable Tree Boosting System, 2016
  *
  * IDENTIFICATION
- *	  src/tree/split.c
+ *	  src/tree/split_number.c
  *
  *-------------------------------------------------------------------------
  */

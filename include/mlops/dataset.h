@@ -296,4 +296,11 @@ typedef void (*MlConsumeKeyed) (void *arg, const MlBlock *block, char *const *ke
 extern void mlops_fetch_keyed(MlSource *source, const MlSignature *sig, const char *key,
 							  MlConsumeKeyed consume, void *arg);
 
+/* In a loop over all rows, or nodes, whose turns are short; needs miscadmin.h. */
+#define CHECK_EVERY_64K(i) \
+	do { \
+		if (((i) & 0xffff) == 0) \
+			CHECK_FOR_INTERRUPTS(); \
+	} while (0)
+
 #endif							/* MLOPS_DATASET_H */

@@ -251,13 +251,6 @@ extern uint64 mlops_select_key(uint64 *keys, int64 n, int64 rank);
 extern MlSplitLimits mlops_split_limits(uint64 *keys, const int64 *ends, int ngroups, double fraction);
 extern int64 mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed);	/* rows held out */
 
-/* In a loop over all rows that reads memory in no order. */
-#define CHECK_EVERY_64K(i) \
-	do { \
-		if (((i) & 0xffff) == 0) \
-			CHECK_FOR_INTERRUPTS(); \
-	} while (0)
-
 /* learn.c: dictionaries and classes from rows read */
 
 /* What a feature's rows say; "arg" knows them. */

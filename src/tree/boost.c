@@ -233,8 +233,7 @@ fold_weights(Run *run)
 		return;
 	for (int64 i = 0; i < run->shared->nrows; i++)
 	{
-		if (i % ML_SHARD_ROWS == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_EVERY_64K(i);
 		w[i] = class_weight[(int) bins->y[i]] * (bins->w ? bins->w[i] : 1.0);
 	}
 }
@@ -248,8 +247,7 @@ sum_weights(const Run *run, int64 from, int64 n)
 		return n;
 	for (int64 i = from; i < from + n; i++)
 	{
-		if (i % ML_SHARD_ROWS == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_EVERY_64K(i);
 		sum += run->boost->w[i];
 	}
 	return sum;
@@ -269,8 +267,7 @@ check_target(const Run *run)
 		return;
 	for (int64 i = 0; i < run->shared->nrows; i++)
 	{
-		if (i % ML_SHARD_ROWS == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_EVERY_64K(i);
 		bad += !mlops_loss_target_fits(loss, y[i]);
 		positive |= i < run->shared->ntrain && y[i] > 0;
 	}
@@ -300,8 +297,7 @@ target_mean(const Run *run, int k)
 	{
 		double		x = classes ? (y[i] == k) : y[i];
 
-		if (i % ML_SHARD_ROWS == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_EVERY_64K(i);
 		sum += w ? w[i] * x : x;
 	}
 	return sum / run->train_weight;
@@ -349,8 +345,7 @@ begin_scores(Run *run)
 		run->ensemble->base[j] = base_score(run, j);
 	for (int64 i = 0; i < run->shared->nrows; i++)
 	{
-		if (i % ML_SHARD_ROWS == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_EVERY_64K(i);
 		for (int j = 0; j < k; j++)
 			s[i * k + j] = run->ensemble->base[j];
 	}

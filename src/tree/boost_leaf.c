@@ -189,6 +189,7 @@ huber_step(const MlBoost *boost, int leaf, double median)
 		const uint16 *rows;
 		int			n = mlops_grower_leaf_rows(boost->grower, leaf, shard, &rows);
 
+		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < n; i++)
 		{
 			int64		row = (int64) shard * ML_SHARD_ROWS + rows[i];

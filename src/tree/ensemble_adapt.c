@@ -183,6 +183,7 @@ mlops_ensemble_adapt(const MlEnsemble *from, const MlSignature *old_sig,
 		const MlNode *old = &from->nodes[i];
 		const SlotMap *to = &map[old->slot];
 
+		CHECK_EVERY_64K(i);
 		if ((old->flags & ML_NODE_LEAF) != 0)
 			continue;
 		if (to->slot < 0)

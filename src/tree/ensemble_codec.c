@@ -161,6 +161,7 @@ collect_thresholds(Thresholds *t, const MlSignature *sig, const MlEnsemble *e)
 
 	for (uint32 i = 0; i < n; i++)
 	{
+		CHECK_EVERY_64K(i);
 		if (!is_leaf(&e->nodes[i]) && !t->is_category[e->nodes[i].slot])
 			t->start[e->nodes[i].slot + 1]++;
 	}
@@ -172,6 +173,7 @@ collect_thresholds(Thresholds *t, const MlSignature *sig, const MlEnsemble *e)
 	t->value = take(t->start[sig->width], sizeof(double));
 	for (uint32 i = 0; i < n; i++)
 	{
+		CHECK_EVERY_64K(i);
 		if (!is_leaf(&e->nodes[i]) && !t->is_category[e->nodes[i].slot])
 			t->value[fill[e->nodes[i].slot]++] = e->nodes[i].u.threshold;
 	}
@@ -179,6 +181,7 @@ collect_thresholds(Thresholds *t, const MlSignature *sig, const MlEnsemble *e)
 	{
 		uint32		first = t->start[s];
 
+		CHECK_FOR_INTERRUPTS();
 		qsort(t->value + first, fill[s] - first, sizeof(double), compare_doubles);
 		t->start[s] = end;
 		for (uint32 i = first; i < fill[s]; i++)
@@ -241,13 +244,17 @@ put_splits(StringInfo buf, const MlSignature *sig, const MlEnsemble *e, const Th
 	BitWriter	bits = {buf, 0, 0};
 
 	for (uint32 i = 0; i < n; i++)
+	{
+		CHECK_EVERY_64K(i);
 		put_bit(&bits, !is_leaf(&e->nodes[i]));
+	}
 	put_last_bits(&bits);
 	for (int s = 0; s < sig->width; s++)
 		if (!t->is_category[s])
 			put_varint(buf, t->start[s + 1] - t->start[s]);
 	for (uint32 i = 0; i < t->start[sig->width]; i++)
 		mlops_put_double(buf, t->value[i]);
+	CHECK_FOR_INTERRUPTS();
 	for (uint32 i = 0; i < n; i++)
 		if (!is_leaf(&e->nodes[i]))
 			mlops_put_uint(buf, e->nodes[i].slot, index_bytes(sig->width));
@@ -259,6 +266,7 @@ put_splits(StringInfo buf, const MlSignature *sig, const MlEnsemble *e, const Th
 	{
 		const MlNode *node = &e->nodes[i];
 
+		CHECK_EVERY_64K(i);
 		if (!is_leaf(node) && !t->is_category[node->slot])
 			mlops_put_uint(buf, threshold_index(t, node->slot, node->u.threshold),
 						   index_bytes(t->start[node->slot + 1] - t->start[node->slot]));
@@ -346,6 +354,7 @@ put_numbers(StringInfo buf, const MlEnsemble *e, bool whole_cover)
 	{
 		const MlNode *node = &e->nodes[i];
 
+		CHECK_EVERY_64K(i);
 		if (!is_leaf(node))
 			continue;
 		if (e->leaf_outputs == 1)
@@ -396,8 +405,10 @@ mlops_ensemble_send(const MlSignature *sig, const MlEnsemble *e, StringInfo buf)
 	{
 		const MlNode *node = &e->nodes[i];
 
-		if ((node->flags & ML_NODE_CATEGORY) != 0)
-			put_set(buf, e->words + node->u.set.first, t.nbits[node->slot]);
+		if ((node->flags & ML_NODE_CATEGORY) == 0)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		put_set(buf, e->words + node->u.set.first, t.nbits[node->slot]);
 	}
 	put_numbers(buf, e, whole_cover);
 }
@@ -472,6 +483,7 @@ get_structure(MlEnsemble *e, const MlSignature *sig, StringInfo buf, uint32 ntre
 	e->root[0] = 0;
 	for (uint32 i = 0; i < nnodes; i++)
 	{
+		CHECK_EVERY_64K(i);
 		if (open == 0)
 			open = 1;			/* the root */
 		if ((bits[i / 8] >> (i % 8)) & 1)
@@ -528,6 +540,7 @@ get_splits(MlEnsemble *e, const MlSignature *sig, StringInfo buf, const Threshol
 	{
 		uint64		slot;
 
+		CHECK_EVERY_64K(i);
 		if (is_leaf(&e->nodes[i]))
 			continue;
 		slot = mlops_get_uint(buf, index_bytes(sig->width));
@@ -544,6 +557,7 @@ get_splits(MlEnsemble *e, const MlSignature *sig, StringInfo buf, const Threshol
 		uint32		count;
 		uint64		index;
 
+		CHECK_EVERY_64K(i);
 		if (is_leaf(node))
 			continue;
 		missing_left = (missing[k / 8] >> (k % 8)) & 1;
@@ -608,12 +622,12 @@ get_sets(MlEnsemble *e, StringInfo buf, const Thresholds *t, uint64 nwords)
 
 		if ((node->flags & ML_NODE_CATEGORY) == 0)
 			continue;
+		CHECK_FOR_INTERRUPTS();
 		n = (t->nbits[node->slot] + 31) / 32;
 		if (e->nwords + n > e->maxwords)
 		{
 			uint64		room = Max(Max(64, (uint64) e->maxwords * 2), (uint64) e->nwords + n);
 
-			CHECK_FOR_INTERRUPTS();
 			room = Min(room, nwords);
 			e->words = e->words ? repalloc_huge(e->words, sizeof(uint32) * room) :
 				take(room, sizeof(uint32));
@@ -643,11 +657,13 @@ get_numbers(MlEnsemble *e, StringInfo buf, bool whole_cover)
 
 	for (uint32 i = 0; i < n; i++)
 	{
+		CHECK_EVERY_64K(i);
 		e->gain[i] = is_leaf(&e->nodes[i]) ? 0 : get_float(buf);
 		ML_CHECK_BYTES(isfinite(e->gain[i]), "gain");
 	}
 	for (uint32 i = 0; i < n; i++)
 	{
+		CHECK_EVERY_64K(i);
 		if (!is_leaf(&e->nodes[i]))
 			continue;
 		e->cover[i] = whole_cover ? (float) get_varint(buf) : get_float(buf);
@@ -657,6 +673,7 @@ get_numbers(MlEnsemble *e, StringInfo buf, bool whole_cover)
 		e->values = take((uint64) nleaves * e->leaf_outputs, sizeof(double));
 	for (uint32 i = 0; i < n; i++)
 	{
+		CHECK_EVERY_64K(i);
 		if (!is_leaf(&e->nodes[i]))
 			continue;
 		if (e->leaf_outputs == 1)
@@ -685,6 +702,7 @@ join_trees(MlEnsemble *e)
 	{
 		uint32		start = e->root[i];
 
+		CHECK_FOR_INTERRUPTS();
 		ML_CHECK_BYTES(mlops_ensemble_join(e->nodes + start, e->cover + start,
 										   e->root[i + 1] - start, stack),
 					   "shape of a tree");
@@ -728,6 +746,7 @@ mlops_ensemble_recv(const MlSignature *sig, StringInfo buf)
 	ntrees = get_head(e, sig, buf);
 	nnodes = (uint32) mlops_get_uint(buf, 4);
 	ML_CHECK_BYTES(ntrees <= nnodes && nnodes <= PG_INT32_MAX, "number of trees");
+	ML_CHECK_BYTES(is_mean || ntrees == (uint64) e->best_round * noutputs, "number of trees");
 	get_structure(e, sig, buf, ntrees, nnodes);
 	init_thresholds(&t, sig);
 	get_thresholds(&t, sig, buf);

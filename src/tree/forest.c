@@ -137,12 +137,14 @@ set_scale(ForestRules *rules, const MlBinned *bins)
 
 	for (int64 i = 0; i < bins->ntrain; i++)
 	{
-		if (i % 65536 == 0)
-			CHECK_FOR_INTERRUPTS();
+		CHECK_EVERY_64K(i);
 		mean += (bins->y[i] - mean) / (double) (i + 1);
 	}
 	for (int64 i = 0; i < bins->ntrain; i++)
+	{
+		CHECK_EVERY_64K(i);
 		most = Max(most, fabs(bins->y[i] - mean));
+	}
 	if (!isfinite(mean) || !isfinite(most))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),

@@ -186,7 +186,6 @@ typedef struct ForestGrower
 	uint32	   *spare_tag;
 	double		total;			/* weight of the tree's rows */
 	uint64		tree_seed;
-	int64		work;			/* rows since interrupts were looked for */
 
 	/* split search */
 	int		   *order;			/* slots, in the order of the last draw */

@@ -32,7 +32,6 @@
 
 #define NEAR_ROWS 4096			/* rows that a small node's copy can have, */
 #define NEAR_BYTES (192 * 1024) /* and bytes */
-#define INTERRUPT_ROWS 100000	/* rows of work between two looks */
 #define STACK_DEPTH 80			/* the smaller child first: at most log2 of the rows */
 #define MAX_WORDS (1024 * 1024) /* words of sets that a tree has room for, besides one a row */
 
@@ -213,14 +212,16 @@ draw_rows(ForestGrower *g)
 
 			if (g->drawn[row] < PG_UINT16_MAX)
 				g->drawn[row]++;
-			if (i % INTERRUPT_ROWS == 0)
-				CHECK_FOR_INTERRUPTS();
+			CHECK_EVERY_64K(i);
 		}
 		return;
 	}
 	for (int64 i = 0; i < ntrain; i++)
+	{
+		CHECK_EVERY_64K(i);
 		g->drawn[i] = g->rules.max_samples >= 1 ||
 			(mlops_hash_mix(g->tree_seed, ~(uint64) i) >> 11) * 0x1p-53 < g->rules.max_samples;
+	}
 }
 
 /* The drawn rows to row and tag, and to the bag. */
@@ -235,6 +236,7 @@ load_rows(ForestGrower *g)
 	memset(g->tree.bag, 0, g->room.bag);
 	for (int64 i = 0; i < ntrain && n < max; i++)
 	{
+		CHECK_EVERY_64K(i);
 		if (g->drawn[i] == 0)
 			continue;
 		g->tree.bag[i / 8] |= 1 << (i % 8);
@@ -467,16 +469,6 @@ split_node(ForestGrower *g, const ForestView *v, const ForestRange *range,
 		elog(ERROR, "a split leaves a side empty");
 }
 
-static inline void
-look_for_interrupts(ForestGrower *g, uint32 rows)
-{
-	g->work += (int64) rows * Min(g->rules.tries, 100);
-	if (g->work < INTERRUPT_ROWS)
-		return;
-	g->work = 0;
-	CHECK_FOR_INTERRUPTS();
-}
-
 /* ------------------------------------------------------------- depth first */
 
 /* A small node's rows, close together: the view of them. */
@@ -530,7 +522,7 @@ grow_below(ForestGrower *g, const ForestView *v, const ForestRange *root, bool i
 			grow_below(g, &near, &range, true);
 			continue;
 		}
-		look_for_interrupts(g, range.n);
+		CHECK_FOR_INTERRUPTS();
 		is_same = sum_node(g, v, &range, &only);
 		if (is_same || !can_split(g, &range) || !mlops_forest_split(g, v, &range, &split) ||
 			!has_room(g, &split))
@@ -569,7 +561,7 @@ add_candidate(ForestGrower *g, const ForestView *v, ForestRange *range, pairingh
 	bool		is_same = sum_node(g, v, range, &only);
 	uint32		nshares = g->tree.nshares;
 
-	look_for_interrupts(g, range->n);
+	CHECK_FOR_INTERRUPTS();
 	make_leaf(g, range, is_same, only);
 	if (is_same || !can_split(g, range) || !mlops_forest_split(g, v, range, &split))
 		return;

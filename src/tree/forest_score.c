@@ -206,6 +206,7 @@ oob_accuracy(const Forest *f, int64 *rows)
 	{
 		double		w = f->bins.w ? f->bins.w[i] : 1;
 
+		CHECK_EVERY_64K(i);
 		if (f->oob_trees[i] == 0)
 			continue;
 		(*rows)++;
@@ -228,6 +229,7 @@ oob_r2(const Forest *f, int64 *rows)
 	{
 		double		w = f->bins.w ? f->bins.w[i] : 1;
 
+		CHECK_EVERY_64K(i);
 		if (f->oob_trees[i] == 0)
 			continue;
 		(*rows)++;
@@ -239,6 +241,7 @@ oob_r2(const Forest *f, int64 *rows)
 		double		w = f->bins.w ? f->bins.w[i] : 1;
 		double		error = f->bins.y[i] - f->oob_sums[i] / Max(f->oob_trees[i], 1);
 
+		CHECK_EVERY_64K(i);
 		if (f->oob_trees[i] == 0)
 			continue;
 		rss += w * error * error;
@@ -270,7 +273,10 @@ mlops_forest_answer(Forest *f, MlTreeTrain *tr, const MlEnsemble *ensemble)
 
 	/* as mlops_ensemble_raw divides */
 	for (Size i = 0; i < (Size) n * width; i++)
+	{
+		CHECK_EVERY_64K(i);
 		out[i] = ensemble->base[i % width] + f->sums[i] / Max(ensemble->ntrees, 1);
+	}
 	memcpy(own_y, y, sizeof(double) * n);
 	if (w)
 	{

@@ -29,6 +29,7 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
 #include "port/pg_bitutils.h"
 
 #include "mlops/numeric.h"
@@ -37,6 +38,7 @@
 #include "forest.h"
 
 #define PREFETCH_ROWS 16
+#define PASS_ROWS 65536			/* between two looks for interrupts */
 
 uint64
 mlops_forest_random(const ForestGrower *g, uint32 node, uint32 k)
@@ -536,10 +538,18 @@ add_chunk(ForestGrower *g, const ForestView *v, const ForestRange *range,
 		offset[k] = g->bins->binning[slots[k]].offset;
 		is_wide |= g->bins->binning[slots[k]].is_wide;
 	}
-	if (g->rules.mode == FOREST_COUNTS && !is_wide)
-		add_counts_chunk(g, v, range, offset, n);
-	else
-		add_any_chunk(g, v, range, slots, n);
+	for (uint32 done = 0; done < range->n; done += PASS_ROWS)
+	{
+		ForestRange part = *range;
+
+		CHECK_FOR_INTERRUPTS();
+		part.start += done;
+		part.n = Min(range->n - done, PASS_ROWS);
+		if (g->rules.mode == FOREST_COUNTS && !is_wide)
+			add_counts_chunk(g, v, &part, offset, n);
+		else
+			add_any_chunk(g, v, &part, slots, n);
+	}
 }
 
 /* Points of the slot whose histogram is number k; how many.  Leaves it zero. */
@@ -604,6 +614,7 @@ search_small(ForestGrower *g, const ForestView *v, const ForestRange *range,
 		int			slot = draw_slot(g, range->node, k);
 		int			n = collect_small(g, v, range, slot, &rows);
 
+		CHECK_FOR_INTERRUPTS();
 		if (n < 2)
 			continue;
 		varies = true;
@@ -649,8 +660,11 @@ search_classes(ForestGrower *g, const ForestView *v, const ForestRange *range,
 	bool		varies = false;
 
 	for (int k = 0; k < g->bins->nslots && (k < g->rules.tries || !varies); k++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		varies |= mlops_forest_split_classes(g, v, range,
 											 draw_slot(g, range->node, k), best);
+	}
 }
 
 static void

@@ -18,6 +18,8 @@
 
 #include "lib/stringinfo.h"
 
+#define MLOPS_MAX_MODEL	((Size) 512 * 1024 * 1024)	/* content of a model, and its stored bytes */
+
 #include "mlops/error.h"
 
 /* Append the low n bytes of v, least significant first. */

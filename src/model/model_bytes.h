@@ -12,11 +12,10 @@
 #ifndef MODEL_BYTES_H
 #define MODEL_BYTES_H
 
-#include "lib/stringinfo.h"
+#include "mlops/bytes.h"
 
 #define MLOPS_FORMAT_VERSION	1
 
-#define MLOPS_MAX_MODEL			((Size) 512 * 1024 * 1024)	/* content, and stored bytes */
 #define MLOPS_MAX_FACTS			((Size) 1024 * 1024)
 #define MLOPS_MAX_SECTIONS		64
 #define MLOPS_MAX_FEATURES		65535

@@ -18,6 +18,7 @@
 
 #include "utils/memutils.h"
 
+#include "mlops/bytes.h"
 #include "mlops/tree.h"
 
 /* Room for "more" elements beyond n: the array doubles. */
@@ -58,12 +59,33 @@ mlops_ensemble_make(MlLink link, bool is_mean, int noutputs, int leaf_outputs)
 	return e;
 }
 
+/*
+ * Trees that are too large to be stored are refused while they grow: at least a
+ * leaf takes its values and a byte of cover, a split its gain and what it asks.
+ */
+static void
+check_size(const MlEnsemble *e, const MlGrown *tree)
+{
+	Size		leaves = mlops_ensemble_leaves(e) + tree->nleaves;
+	Size		splits = (Size) e->root[e->ntrees] + tree->nnodes - leaves;
+	Size		least = leaves * (sizeof(double) * e->leaf_outputs + 1) + splits * (sizeof(float) + 2);
+
+	if (least > MLOPS_MAX_MODEL)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("model has more than %zu bytes, but at most %zu can be stored",
+						least, MLOPS_MAX_MODEL),
+				 errdetail("Tree %d makes it too large.", e->ntrees + 1),
+				 errhint("Train fewer trees, or smaller ones.")));
+}
+
 static void
 reserve(MlEnsemble *e, const MlGrown *tree)
 {
 	uint32		nnodes = e->root[e->ntrees];
 	uint32		room = e->maxnodes;
 
+	check_size(e, tree);
 	if (e->ntrees + 1 > e->maxtrees)
 	{
 		e->maxtrees *= 2;

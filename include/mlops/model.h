@@ -133,18 +133,22 @@ extern void mlops_survey_counts(const MlSurvey *survey, MlRowCounts *counts);
 
 /*
  * Train a tree algorithm (algo->train_trees) on a survey that has not been fed
- * yet.  tr is filled in: what the model answers on the rows that were held out,
- * for mlops_assess_trees.  previous: the model to go on from, or NULL; error
- * 22023 unless it is of the same algorithm, target, classes and features.  The result and what tr points to live in a child of
- * CurrentMemoryContext and point into survey, which must outlive them.
+ * yet.  metrics (can be NULL): measured on the rows that were held out, where
+ * none were on the training rows.  previous: the model to go on from, or NULL;
+ * error 22023 unless it is of the same algorithm, target, classes and features.
+ * The model lives in a child of CurrentMemoryContext and points into survey,
+ * which must outlive it.
  */
 extern MlModel *mlops_train_trees(const MlAlgo *algo, MlSurvey *survey, MlParams *params,
-								  const MlModel *previous, MlTreeTrain *tr);
+								  const MlModel *previous, Jsonb **metrics);
 
 /* assess.c: metrics of a model on the rows of one part (0 training, 1 holdout) as a jsonb object */
 extern Jsonb *mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part);
 
-/* The same from the answers of mlops_train_trees: on the holdout, or where nothing was held out on the training rows. */
-extern Jsonb *mlops_assess_trees(const MlModel *model, const MlTreeTrain *tr);
+/* The same from what a model has answered already: rows are added (arg: the MlAssessment) as algo.h's predict gives them. */
+typedef struct MlAssessment MlAssessment;
+extern MlAssessment *mlops_assess_begin(const MlSignature *sig);
+extern void mlops_assess_add(void *arg, int n, const double *y, const double *w, const double *out);
+extern Jsonb *mlops_assess_end(MlAssessment *assessment, int part);
 
 #endif							/* MLOPS_MODEL_H */

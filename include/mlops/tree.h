@@ -361,13 +361,16 @@ typedef struct MlTreeTrain
 	const MlEnsemble *start;	/* warm start: go on from these trees, or NULL */
 	List	   *notices;		/* char *: raised as NOTICE after training */
 
-	/* results for the caller: what the model answers on the held-out rows, as predict() would */
-	double	   *holdout_y;		/* nholdout */
-	double	   *holdout_w;		/* weights of rows, without those of classes; or NULL */
-	double	   *holdout_out;	/* nholdout x (1 or nclasses); NULL: nothing held out */
-	double	   *train_out;		/* the same of the training rows where nothing is held out, else NULL */
-	double	   *train_y;
-	double	   *train_w;
+	/*
+	 * Called with pieces of at most MLOPS_BLOCK_ROWS rows when the trees are
+	 * done and before their memory goes: what the model answers, as predict()
+	 * would, on the held-out rows, or on the training rows where none are held
+	 * out.  w: weights of rows, without those of classes, or NULL.  NULL: nobody
+	 * wants to know.
+	 */
+	void		(*answer) (void *arg, int n, const double *y, const double *w,
+						   const double *out);
+	void	   *answer_arg;
 } MlTreeTrain;
 
 /* prepare.c: sample rows worth asking a survey for, for so many slots: 100,000, fewer where they would take more than 64 MB, never under 20,000 */

@@ -673,8 +673,6 @@ make_dataset(const FitState *s, const MlAlgo *algo)
 static MlModel *
 train_group(MlDataset *data, const MlAlgo *algo, MlParams *params)
 {
-	MlTreeTrain tr;
-
 	if (data->sig->task == ML_TASK_CLASSIFICATION && data->sig->nclasses < 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
@@ -683,7 +681,7 @@ train_group(MlDataset *data, const MlAlgo *algo, MlParams *params)
 		return mlops_train_run(algo, data, params);
 	return mlops_train_trees(algo,
 							 mlops_survey_dataset(data, mlops_prepare_sample_rows(data->sig->width)),
-							 params, NULL, &tr);
+							 params, NULL, NULL);
 }
 
 Datum

@@ -172,8 +172,8 @@ train_trees(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 	MlWish		wish = call->wish;
 	MlParams   *params = parse_options(call, algo);
 	MlSurvey   *survey;
-	MlTreeTrain tr;
 	MlModel    *model;
+	Jsonb	   *metrics = NULL;
 
 	mlops_train_wish(algo, params, &wish);
 	if (goal == GOAL_ALL_ROWS)
@@ -181,12 +181,13 @@ train_trees(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 	survey = mlops_survey_read(call->source, &wish,
 							   mlops_prepare_sample_rows(Max(call->source->desc->natts, 1)));
 	mlops_registry_check_train(call->model, survey->sig->task);
-	model = mlops_train_trees(algo, survey, params, find_previous(call, params), &tr);
+	model = mlops_train_trees(algo, survey, params, find_previous(call, params),
+							  goal == GOAL_MEASURE ? &metrics : NULL);
 	if (goal == GOAL_MEASURE)
 	{
 		mlops_survey_counts(survey, &out->counts);
 		notice_unheld(call, &out->counts);
-		out->metrics = copy_jsonb(mlops_assess_trees(model, &tr), to);
+		out->metrics = copy_jsonb(metrics, to);
 	}
 	keep_model(model, params, to, out);
 }

@@ -33,24 +33,62 @@ metrics_to_jsonb(MlMetrics *metrics, int part, int64 nrows)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
-Jsonb *
-mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part)
+struct MlAssessment
+{
+	MemoryContext context;
+	MlMetrics  *metrics;
+	int64		nrows;
+};
+
+MlAssessment *
+mlops_assess_begin(const MlSignature *sig)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "mlops assess",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
+	MlAssessment *assessment = palloc0(sizeof(MlAssessment));
+
+	assessment->context = context;
+	assessment->metrics = mlops_metrics_begin(sig->task, sig->nclasses);
+	MemoryContextSwitchTo(old);
+	return assessment;
+}
+
+void
+mlops_assess_add(void *arg, int n, const double *y, const double *w, const double *out)
+{
+	MlAssessment *assessment = arg;
+	MemoryContext old = MemoryContextSwitchTo(assessment->context);
+
+	mlops_metrics_add(assessment->metrics, n, y, out, w);
+	assessment->nrows += n;
+	MemoryContextSwitchTo(old);
+}
+
+Jsonb *
+mlops_assess_end(MlAssessment *assessment, int part)
+{
+	Jsonb	   *result = metrics_to_jsonb(assessment->metrics, part, assessment->nrows);
+
+	MemoryContextDelete(assessment->context);
+	return result;
+}
+
+Jsonb *
+mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part)
+{
 	const MlSignature *sig = model->sig;
-	MlMetrics  *metrics = mlops_metrics_begin(sig->task, sig->nclasses);
+	MlAssessment *assessment = mlops_assess_begin(sig);
+	MemoryContext old = MemoryContextSwitchTo(assessment->context);
 	double	   *out = palloc(sizeof(double) * MLOPS_BLOCK_ROWS * Max(sig->nclasses, 1));
-	int64		nrows = 0;
 	MlBlock		rows;
-	Jsonb	   *result;
 
 	rows.width = sig->width;
-	rows.x = MemoryContextAllocHuge(context, sizeof(double) * MLOPS_BLOCK_ROWS * (Size) sig->width);
+	rows.x = palloc_extended(sizeof(double) * MLOPS_BLOCK_ROWS * (Size) sig->width, MCXT_ALLOC_HUGE);
 	rows.y = palloc(sizeof(double) * MLOPS_BLOCK_ROWS);
 	rows.w = data->is_weighted ? palloc(sizeof(double) * MLOPS_BLOCK_ROWS) : NULL;
+	MemoryContextSwitchTo(old);
 	mlops_progress_phase(ML_PHASE_VALIDATING);
 	for (int b = 0; b < data->nblocks; b++)
 	{
@@ -59,41 +97,7 @@ mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part)
 		if (rows.nrows == 0)
 			continue;
 		model->algo->predict(sig, model->body, &rows, out);
-		mlops_metrics_add(metrics, rows.nrows, rows.y, out, rows.w);
-		nrows += rows.nrows;
+		mlops_assess_add(assessment, rows.nrows, rows.y, rows.w, out);
 	}
-	MemoryContextSwitchTo(old);
-	result = metrics_to_jsonb(metrics, part, nrows);
-	MemoryContextDelete(context);
-	return result;
-}
-
-Jsonb *
-mlops_assess_trees(const MlModel *model, const MlTreeTrain *tr)
-{
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "mlops assess",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	const MlSignature *sig = model->sig;
-	MlMetrics  *metrics = mlops_metrics_begin(sig->task, sig->nclasses);
-	int			part = tr->holdout_out != NULL ? 1 : 0;
-	int64		nrows = part == 1 ? tr->survey->nholdout : tr->survey->ntrain;
-	const double *y = part == 1 ? tr->holdout_y : tr->train_y;
-	const double *w = part == 1 ? tr->holdout_w : tr->train_w;
-	const double *out = part == 1 ? tr->holdout_out : tr->train_out;
-	int			nout = sig->nclasses > 2 ? sig->nclasses : 1;
-	Jsonb	   *result;
-
-	mlops_progress_phase(ML_PHASE_VALIDATING);
-	for (int64 i = 0; i < nrows; i += MLOPS_BLOCK_ROWS)
-	{
-		CHECK_FOR_INTERRUPTS();
-		mlops_metrics_add(metrics, Min(nrows - i, MLOPS_BLOCK_ROWS), y + i,
-						  out + i * nout, w ? w + i : NULL);
-	}
-	MemoryContextSwitchTo(old);
-	result = metrics_to_jsonb(metrics, part, nrows);
-	MemoryContextDelete(context);
-	return result;
+	return mlops_assess_end(assessment, part);
 }

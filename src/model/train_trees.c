@@ -56,32 +56,38 @@ find_start(const MlAlgo *algo, const MlSignature *sig, const MlModel *previous)
 
 MlModel *
 mlops_train_trees(const MlAlgo *algo, MlSurvey *survey, MlParams *params,
-				  const MlModel *previous, MlTreeTrain *tr)
+				  const MlModel *previous, Jsonb **metrics)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "mlops train",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	MlModel    *model = palloc0(sizeof(MlModel));
+	MlAssessment *assessment = metrics ? mlops_assess_begin(survey->sig) : NULL;
 	MlRowCounts counts;
+	MlTreeTrain tr;
 
 	mlops_train_check_task(algo, survey->sig);
-	memset(tr, 0, sizeof(*tr));
-	tr->sig = survey->sig;
-	tr->params = params;
-	tr->survey = survey;
-	tr->class_weight = mlops_train_class_weights(survey->sig, survey->class_total, params);
+	memset(&tr, 0, sizeof(tr));
+	tr.sig = survey->sig;
+	tr.params = params;
+	tr.survey = survey;
+	tr.answer = metrics ? mlops_assess_add : NULL;
+	tr.answer_arg = assessment;
+	tr.class_weight = mlops_train_class_weights(survey->sig, survey->class_total, params);
 	if (previous)
-		tr->start = find_start(algo, survey->sig, previous);
+		tr.start = find_start(algo, survey->sig, previous);
 
 	mlops_progress_phase(ML_PHASE_TRAINING);
 	model->context = context;
 	model->algo = algo;
 	model->sig = survey->sig;
-	model->body = algo->train_trees(tr);
+	model->body = algo->train_trees(&tr);
 	mlops_survey_counts(survey, &counts);
 	model->facts = mlops_train_facts(&counts, params);
-	model->notices = tr->notices;
+	model->notices = tr.notices;
 	MemoryContextSwitchTo(old);
+	if (metrics)
+		*metrics = mlops_assess_end(assessment, survey->nholdout > 0 ? 1 : 0);
 	return model;
 }

@@ -608,10 +608,11 @@ run_rounds(Run *run)
 		if (!grow_round(run, round))
 		{
 			mlops_ensemble_truncate(ensemble, round * k);
-			if (round == 0)
-				run->tr->notices =
-					lappend(run->tr->notices,
-							pstrdup("no split was found: the model answers a constant; lower min_samples_leaf or min_gain may help"));
+			run->tr->notices =
+				lappend(run->tr->notices, round == 0 ?
+						pstrdup("no split was found: the model answers a constant; lower min_samples_leaf or min_gain may help") :
+						psprintf("stopped after %d of %d rounds: no split is left that the options allow",
+								 round, run->options.n_estimators));
 			break;
 		}
 		if (!note_round(run, round))
@@ -625,43 +626,28 @@ run_rounds(Run *run)
 	}
 }
 
-/* What the model answers on the rows to answer for, with their targets and weights. */
+/* Tell what the model answers on the rows to answer for. */
 static void
-set_answers(Run *run)
+give_answers(Run *run)
 {
 	MlTreeTrain *tr = run->tr;
 	int			k = run->shared->loss.noutputs;
-	int64		n = run->answer_rows;
-	Size		width = mul_size(sizeof(double), n);
 	const MlBinned *bins = &run->boost->bins;
 	const double *raw = run->best && run->best_round > 0 ? run->best :
 		run->boost->scores + run->answer_from * k;
-	double	   *out = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(width, k));
-	double	   *y = MemoryContextAllocHuge(CurrentMemoryContext, width);
-	double	   *w = NULL;
+	double	   *out = palloc(sizeof(double) * MLOPS_BLOCK_ROWS * k);
 
-	for (int64 i = 0; i < n; i += ML_SHARD_ROWS)
+	if (tr->answer == NULL)
+		return;
+	mlops_progress_phase(ML_PHASE_VALIDATING);
+	for (int64 i = 0; i < run->answer_rows; i += MLOPS_BLOCK_ROWS)
 	{
+		int			n = (int) Min(run->answer_rows - i, MLOPS_BLOCK_ROWS);
+		int64		row = run->answer_from + i;
+
 		CHECK_FOR_INTERRUPTS();
-		mlops_ensemble_link(run->ensemble, (int) Min(n - i, ML_SHARD_ROWS), raw + i * k, out + i * k);
-	}
-	memcpy(y, bins->y + run->answer_from, width);
-	if (bins->w)
-	{
-		w = MemoryContextAllocHuge(CurrentMemoryContext, width);
-		memcpy(w, bins->w + run->answer_from, width);
-	}
-	if (tr->survey->nholdout > 0)
-	{
-		tr->holdout_out = out;
-		tr->holdout_y = y;
-		tr->holdout_w = w;
-	}
-	else
-	{
-		tr->train_out = out;
-		tr->train_y = y;
-		tr->train_w = w;
+		mlops_ensemble_link(run->ensemble, n, raw + i * k, out);
+		tr->answer(tr->answer_arg, n, bins->y + row, bins->w ? bins->w + row : NULL, out);
 	}
 }
 
@@ -683,7 +669,7 @@ mlops_boost_train(MlTreeTrain *tr)
 	mlops_team_start(run.team, ML_JOB_BOOST);
 	run_rounds(&run);
 	mlops_team_stop(run.team);
-	set_answers(&run);
+	give_answers(&run);
 	mlops_team_free(run.team);
 	return run.ensemble;
 }

@@ -328,7 +328,7 @@ extern void mlops_forest_score_chunk(Forest *forest, int chunk);
 extern double mlops_forest_oob(const Forest *forest, int64 *rows);
 
 /* What all trees say about the scored rows, and their targets, to the caller. */
-extern void mlops_forest_answer(Forest *forest, MlTreeTrain *tr, const MlEnsemble *ensemble);
+extern void mlops_forest_answer(Forest *forest, const MlTreeTrain *tr, const MlEnsemble *ensemble);
 
 /* Shared by the members, at the start of the work area. */
 typedef struct ForestShared

@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "mlops/base.h"
 #include "mlops/tree.h"
 
 #include "forest.h"
@@ -260,39 +261,26 @@ mlops_forest_oob(const Forest *f, int64 *rows)
 /* ------------------------------------------------------------- answers */
 
 void
-mlops_forest_answer(Forest *f, MlTreeTrain *tr, const MlEnsemble *ensemble)
+mlops_forest_answer(Forest *f, const MlTreeTrain *tr, const MlEnsemble *ensemble)
 {
-	int64		n = f->shared->nscored;
+	int64		nrows = f->shared->nscored;
 	int			width = ensemble->noutputs;
 	const double *y = f->bins.y + f->shared->first_scored;
 	const double *w = f->bins.w ? f->bins.w + f->shared->first_scored : NULL;
-	double	   *out = palloc_extended(mul_size(mul_size(sizeof(double), n), width),
-									  MCXT_ALLOC_HUGE);
-	double	   *own_y = palloc_extended(mul_size(sizeof(double), n), MCXT_ALLOC_HUGE);
-	double	   *own_w = NULL;
+	double	   *out = palloc(sizeof(double) * MLOPS_BLOCK_ROWS * width);
 
-	/* as mlops_ensemble_raw divides */
-	for (Size i = 0; i < (Size) n * width; i++)
+	if (tr->answer == NULL)
+		return;
+	mlops_progress_phase(ML_PHASE_VALIDATING);
+	for (int64 i = 0; i < nrows; i += MLOPS_BLOCK_ROWS)
 	{
-		CHECK_EVERY_64K(i);
-		out[i] = ensemble->base[i % width] + f->sums[i] / Max(ensemble->ntrees, 1);
-	}
-	memcpy(own_y, y, sizeof(double) * n);
-	if (w)
-	{
-		own_w = palloc_extended(mul_size(sizeof(double), n), MCXT_ALLOC_HUGE);
-		memcpy(own_w, w, sizeof(double) * n);
-	}
-	if (f->shared->first_scored > 0)
-	{
-		tr->holdout_y = own_y;
-		tr->holdout_w = own_w;
-		tr->holdout_out = out;
-	}
-	else
-	{
-		tr->train_y = own_y;
-		tr->train_w = own_w;
-		tr->train_out = out;
+		int			n = (int) Min(nrows - i, MLOPS_BLOCK_ROWS);
+		const double *sums = f->sums + i * width;
+
+		CHECK_FOR_INTERRUPTS();
+		/* as mlops_ensemble_raw divides */
+		for (int j = 0; j < n * width; j++)
+			out[j] = ensemble->base[j % width] + sums[j] / Max(ensemble->ntrees, 1);
+		tr->answer(tr->answer_arg, n, y + i, w ? w + i : NULL, out);
 	}
 }

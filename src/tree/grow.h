@@ -127,7 +127,7 @@ typedef struct MlSplit
 } MlSplit;
 
 /* Refused (slot, bin) pairs of a node: a split that turned out to leave too few rows on a side. */
-#define ML_MAX_REFUSED 4
+#define ML_MAX_REFUSED 16
 typedef struct MlRefused
 {
 	int			n;

@@ -71,8 +71,7 @@ BEGIN
         (workers, 'boosted', pg_temp.bytes('gradient_boosting', 'number', 'wide', '{"n_estimators": 6, "subsample": 0.6, "colsample": 0.6}', 'w', features => '{a,b,c}')),
         (workers, 'classes', pg_temp.bytes('gradient_boosting', 'three', 'wide', '{"n_estimators": 2, "class_weight": "balanced"}', features => '{a,b,c}')),
         (workers, 'stopped', pg_temp.bytes('gradient_boosting', 'number', 'wide', '{"n_estimators": 6, "n_iter_no_change": 2}', validation => '{"method": "holdout", "fraction": 0.3}', features => '{a,b,c}')),
-        (workers, 'forest', pg_temp.bytes('random_forest', 'three', 'wide', '{"n_estimators": 4, "max_depth": 6, "max_samples": 0.2}', features => '{a,b,c}')),
-        (workers, 'numbers', pg_temp.bytes('random_forest', 'number', 'wide', '{"n_estimators": 4, "max_depth": 6, "bootstrap": false, "max_samples": 0.1}', 'w', features => '{a,b,c}'));
+        (workers, 'forest', pg_temp.bytes('random_forest', 'three', 'wide', '{"n_estimators": 4, "max_depth": 6, "max_samples": 0.2}', features => '{a,b,c}'));
 END $$;
 SELECT count(set_config(name, 'on', false)) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 SET client_min_messages = debug1;

@@ -160,5 +160,17 @@ SELECT what, pg_temp.try(source, target, options::jsonb) AS answer FROM (VALUES
     ('negative rate', 'orchard', 'price', '{"learning_rate": -0.1}'),
     ('loss of the other task', 'orchard', 'price', '{"loss": "log_loss"}')) AS v (what, source, target, options);
 RESET client_min_messages;
+-- numbers beyond what a float holds when squared, and weights whose sums are: what is stored can be read
+CREATE TABLE far AS SELECT i % 37 AS x, i % 37 * 1e20::float8 AS y, i % 37 > 18 AS c, 1e300::float8 AS w FROM generate_series(1, 400) AS i;
+SELECT a, count(t.rows_used) AS trained FROM unnest(ARRAY['gradient_boosting', 'random_forest', 'decision_tree']) AS a, mlops.train('far_' || a, 'far', 'y', a, '{x}') AS t GROUP BY a ORDER BY a;
+SELECT a, max(abs(mlops.predict('far_' || a, f) - y)) < 1e21 AS near FROM far AS f, unnest(ARRAY['gradient_boosting', 'random_forest', 'decision_tree']) AS a GROUP BY a ORDER BY a;
+SELECT a, m, mlops.importance('far_' || a, m) FROM unnest(ARRAY['gradient_boosting', 'random_forest', 'decision_tree']) AS a, unnest(ARRAY['gain', 'cover']) AS m ORDER BY a, m;
+SELECT a, count(t.rows_used) AS trained FROM unnest(ARRAY['random_forest', 'decision_tree']) AS a, mlops.train('heavy_' || a, 'far', 'c', a, '{x}', weight => 'w') AS t GROUP BY a ORDER BY a;
+SELECT a, bool_and((mlops.predict('heavy_' || a, f) > 0.5) = c) AS right FROM far AS f, unnest(ARRAY['random_forest', 'decision_tree']) AS a GROUP BY a ORDER BY a;
+-- where a leaf would have no number for a value, nothing is stored
+\set VERBOSITY sqlstate
+SELECT FROM mlops.train('overflow', 'far', 'c', 'decision_tree', '{x}', '{"class_weight": {"true": 1e308, "false": 1e308}}');
+SELECT FROM mlops.train('overflow', 'SELECT x, c, w * 1e8 AS w FROM far', 'c', 'decision_tree', '{x}', weight => 'w');
+\set VERBOSITY default
 SELECT count(mlops.drop_model(model)) > 0 AS dropped FROM mlops.models;
-DROP TABLE orchard, shuffled, hashes, large;
+DROP TABLE orchard, shuffled, hashes, large, far;

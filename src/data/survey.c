@@ -164,6 +164,16 @@ require_two_classes(const FirstPass *pass, const MlSignature *sig)
 	mlops_require_two_classes(pass->read, sig, has[0], has[1]);
 }
 
+static void
+check_sum_weight(const MlSurvey *survey)
+{
+	if (!isfinite(survey->sum_weight))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("sum of weights is out of range"),
+				 errhint("Weights of smaller scale say the same.")));
+}
+
 /* Rows and weights for training, by class and altogether. */
 static void
 sum_weights(const FirstPass *pass, const MlDraw *draw)
@@ -185,6 +195,7 @@ sum_weights(const FirstPass *pass, const MlDraw *draw)
 	}
 	for (int i = 0; i < Max(nclasses, 1); i++)
 		survey->sum_weight += total[i];
+	check_sum_weight(survey);
 	if (nclasses > 0)
 		survey->class_total = total;
 }
@@ -370,6 +381,7 @@ sum_data_weights(MlSurvey *survey, const MlDataset *data)
 		total[i] = sums[i] != NULL ? mlops_exact_sum_get(sums[i]) : 0.0;
 		survey->sum_weight += total[i];
 	}
+	check_sum_weight(survey);
 	if (nclasses > 0)
 		survey->class_total = total;
 }

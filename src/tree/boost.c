@@ -275,8 +275,9 @@ check_target(const Run *run)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("loss \"%s\" needs a target %s", mlops_loss_name(loss), rule),
-				 errdetail("Column \"%s\" breaks this in %lld rows.",
-						   run->tr->sig->target, (long long) bad)));
+				 errdetail_plural("Column \"%s\" breaks this in %lld row.",
+								  "Column \"%s\" breaks this in %lld rows.", bad,
+								  run->tr->sig->target, (long long) bad)));
 	if (!positive)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),

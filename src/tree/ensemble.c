@@ -103,6 +103,18 @@ reserve(MlEnsemble *e, const MlGrown *tree)
 							  sizeof(double) * e->leaf_outputs);
 }
 
+/* A leaf's value is part of every prediction, and has to be a number. */
+static double
+finite_value(double x)
+{
+	if (!isfinite(x))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("a tree's values overflowed"),
+				 errhint("A target or weights of smaller scale can help.")));
+	return x;
+}
+
 /* A grown split as a node, its right child aside. */
 static void
 put_split(MlEnsemble *e, MlNode *node, const MlGrown *tree, const MlGrownNode *grown,
@@ -134,13 +146,13 @@ put_leaf(MlEnsemble *e, MlNode *node, const MlGrown *tree, const MlGrownNode *gr
 	node->flags = ML_NODE_LEAF;
 	if (e->leaf_outputs == 1)
 	{
-		node->u.value = grown->value * factor;
+		node->u.value = finite_value(grown->value * factor);
 		return;
 	}
 	node->right = e->nvalues;
 	for (int j = 0; j < e->leaf_outputs; j++)
 		e->values[(Size) e->nvalues * e->leaf_outputs + j] =
-			tree->outputs[(Size) grown->leaf * e->leaf_outputs + j] * factor;
+			finite_value(tree->outputs[(Size) grown->leaf * e->leaf_outputs + j] * factor);
 	e->nvalues++;
 }
 
@@ -202,7 +214,7 @@ mlops_ensemble_join(MlNode *nodes, float *cover, uint32 nnodes, uint32 *stack)
 	for (uint32 i = nnodes; i-- > 0;)
 	{
 		if ((nodes[i].flags & ML_NODE_LEAF) == 0)
-			cover[i] = cover[i + 1] + cover[nodes[i].right];
+			cover[i] = Min(cover[i + 1] + cover[nodes[i].right], FLT_MAX);
 	}
 	return true;
 }

@@ -169,7 +169,6 @@ SELECT a, count(t.rows_used) AS trained FROM unnest(ARRAY['random_forest', 'deci
 SELECT a, bool_and((mlops.predict('heavy_' || a, f) > 0.5) = c) AS right FROM far AS f, unnest(ARRAY['random_forest', 'decision_tree']) AS a GROUP BY a ORDER BY a;
 -- where a leaf would have no number for a value, nothing is stored
 \set VERBOSITY sqlstate
-SELECT FROM mlops.train('overflow', 'far', 'c', 'decision_tree', '{x}', '{"class_weight": {"true": 1e308, "false": 1e308}}');
 SELECT FROM mlops.train('overflow', 'SELECT x, c, w * 1e8 AS w FROM far', 'c', 'decision_tree', '{x}', weight => 'w');
 \set VERBOSITY default
 SELECT count(mlops.drop_model(model)) > 0 AS dropped FROM mlops.models;

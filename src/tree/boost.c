@@ -205,8 +205,9 @@ prepare(Run *run)
 	nmembers = mlops_team_plan((double) survey->ntrain * run->bins->nslots *
 							   options->n_estimators * options->loss.noutputs * 3);
 	lay_out(run, &plan, nmembers);
+	/* beside the survey, where the budget counts it */
 	if (run->tr->start)
-		run->start = MemoryContextAllocHuge(CurrentMemoryContext,
+		run->start = MemoryContextAllocHuge(survey->context,
 											mul_size(mul_size(sizeof(double), plan.nrows),
 													 options->loss.noutputs));
 	run->team = mlops_prepare_team(run->bins, survey, nmembers, plan.at.size, &work_at,

@@ -87,7 +87,7 @@ for my $algorithm (sort keys %short)
 segments_are($segments, 'no segment is left by a training');
 my $versions = versions();
 
-# cancel: 100 ms are promised, the best of three tries counts; 5 to 60 ms were seen
+# cancel: 100 ms are promised, the best of three tries counts; 2 to 90 ms were seen
 # with all processors busy
 for my $case (['training', 'gradient_boosting'], ['training', 'random_forest'], ['reading rows', 'gradient_boosting'])
 {

@@ -102,7 +102,7 @@ SELECT algorithm, metrics->'candidates'->0->'algorithm' AS first, metrics->'cand
 SELECT algorithm, metrics->'candidates'->0->'metric' AS metric, (metrics->'candidates'->0->>'value')::float8 > (metrics->'candidates'->1->>'value')::float8 AS lower FROM mlops.train('chosen_sold', 'orchard', 'sold');
 SELECT algorithm FROM mlops.train('chosen_line', 'SELECT area, age, 2 * area + coalesce(age, 24) AS y FROM orchard', 'y');
 SELECT version, rows_used FROM mlops.train('compared', 'orchard', 'price', 'linear_regression');
-SELECT version, rows_used FROM mlops.train('compared', 'orchard', 'price', 'gradient_boosting');
+SELECT version, rows_used FROM mlops.train('compared', 'orchard', 'price', 'gradient_boosting', options => '{"n_iter_no_change": 10}');
 SELECT m.candidate->>'algorithm' AS algorithm, m.candidate->'value' = v.metrics->'rmse' AS same FROM mlops.versions AS v
   JOIN (SELECT jsonb_array_elements(metrics->'candidates') AS candidate FROM mlops.versions WHERE model = 'chosen') AS m ON m.candidate->>'algorithm' = v.algorithm
   WHERE v.model = 'compared' ORDER BY 1;

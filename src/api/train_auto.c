@@ -3,8 +3,8 @@
  * train_auto.c
  *	  Algorithm "auto": several algorithms on one source, the best is kept.
  *
- * The linear model of the task and gradient boosting are trained on the same
- * rows and measured on the same held-out ones.  What decides is log_loss for
+ * The linear model of the task and gradient boosting (which stops early) are
+ * trained on the same rows and measured on the same held-out ones.  What decides is log_loss for
  * classes, which only the true probabilities minimise (a proper score; the AUC
  * does not look at their size), and rmse for numbers; of equals the simpler
  * one.  Without held-out rows there is no comparison, since on its training
@@ -139,6 +139,22 @@ mlops_auto_check_options(Jsonb *options, int task)
 		mlops_params_parse(options, mlops_train_general(declarer), declarer->params,
 						   "algorithm \"auto\"");
 	}
+}
+
+/*
+ * A candidate that can stop early does so: without it boosting's default number
+ * of trees suits large tables only, and the comparison would be of that number.
+ */
+Jsonb *
+mlops_auto_options(const MlAlgo *algo, Jsonb *options)
+{
+	Datum		own = DirectFunctionCall1(jsonb_in, CStringGetDatum("{\"n_iter_no_change\": 10}"));
+
+	options = mlops_params_select(options, mlops_train_general(algo), algo->params);
+	own = JsonbPGetDatum(mlops_params_select(DatumGetJsonbP(own), algo->params, NULL));
+	if (options == NULL)
+		return DatumGetJsonbP(own);
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, own, JsonbPGetDatum(options)));
 }
 
 static const char *

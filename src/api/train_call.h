@@ -41,6 +41,7 @@ typedef struct MlCandidate
 	MlRowCounts counts;			/* of the rows it was measured with, whether or not it was fitted again */
 	Jsonb	   *metrics;
 	List	   *notices;		/* char *: what training has to say about it */
+	int			stopped_at;		/* rounds kept by early stopping; 0: it was not asked for */
 } MlCandidate;
 
 /* train_candidate.c */
@@ -61,6 +62,9 @@ extern void mlops_candidate_refit(const MlTrainCall *call, MlCandidate *candidat
 
 /* Options that no candidate of auto takes are an error.  task: 0 where it is not known yet. */
 extern void mlops_auto_check_options(Jsonb *options, int task);
+
+/* Of auto's options those that a candidate takes, and what auto adds of its own. */
+extern Jsonb *mlops_auto_options(const MlAlgo *algo, Jsonb *options);
 
 /* The best of several algorithms, measured on the same held-out rows. */
 extern void mlops_auto_train(const MlTrainCall *call, MlCandidate *out);

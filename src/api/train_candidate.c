@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "mlops/base.h"
@@ -34,7 +35,7 @@ parse_options(const MlTrainCall *call, const MlAlgo *algo)
 	Jsonb	   *options = call->options;
 
 	if (call->algo == NULL)
-		options = mlops_params_select(options, general, algo->params);
+		options = mlops_auto_options(algo, options);
 	return mlops_params_parse(options, general, algo->params,
 							  psprintf("algorithm \"%s\"", algo->name));
 }
@@ -102,6 +103,10 @@ keep_model(MlModel *model, const MlParams *params, MemoryContext to, MlCandidate
 	out->task = model->sig->task;
 	out->target = pstrdup(model->sig->target);
 	out->nfeatures = model->sig->nfeatures;
+	out->stopped_at = 0;
+	if (mlops_param_exists(params, "n_iter_no_change") &&
+		mlops_param_integer(params, "n_iter_no_change") > 0)
+		out->stopped_at = ((const MlEnsemble *) model->body)->best_round;
 	out->notices = NIL;
 	foreach(lc, model->notices)
 		out->notices = lappend(out->notices, pstrdup(lfirst(lc)));
@@ -210,6 +215,18 @@ reach(const MlTrainCall *call, const MlAlgo *algo, Goal goal, MlCandidate *out)
 	MemoryContextDelete(context);
 }
 
+/* As many rounds as early stopping found, on the rows that were watched for it, too. */
+static Jsonb *
+with_rounds(Jsonb *options, int rounds)
+{
+	char	   *text = psprintf("{\"n_estimators\": %d, \"n_iter_no_change\": 0}", rounds);
+	Datum		fixed = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+
+	if (options == NULL)
+		return DatumGetJsonbP(fixed);
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(options), fixed));
+}
+
 void
 mlops_candidate_train(const MlTrainCall *call, const MlAlgo *algo, MlCandidate *out)
 {
@@ -226,6 +243,8 @@ mlops_candidate_refit(const MlTrainCall *call, MlCandidate *candidate)
 	MlTrainCall again = *call;
 
 	again.wish.quiet = true;
+	if (candidate->stopped_at > 0)
+		again.options = with_rounds(call->options, candidate->stopped_at);
 	reach(&again, candidate->algo, GOAL_ALL_ROWS, candidate);
 	notice_refit();
 }

@@ -13,6 +13,10 @@
  */
 #include "postgres.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "utils/memutils.h"
 
 #include "mlops/base.h"
@@ -76,6 +80,10 @@ mlops_prepare_team(MlBinned *bins, MlSurvey *survey, int nmembers,
 	mlops_budget_check(add_size(size, MemoryContextMemAllocated(survey->context, true)),
 					   mlops_guc_training_memory, "mlops.training_memory",
 					   "Train on a fraction of the rows with the option \"sample\", on fewer columns, or raise mlops.training_memory.");
+#ifdef __GLIBC__
+	/* what reading has freed is in small pieces, which the C library would keep */
+	(void) malloc_trim(0);
+#endif
 	team = mlops_team_make(nmembers, size);
 	*work_at = team->base + matrix;
 

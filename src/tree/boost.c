@@ -653,6 +653,17 @@ give_answers(Run *run)
 	}
 }
 
+/* For who measures: what the engine's inner loop was asked to do. */
+static void
+report_updates(const MlBoost *boost)
+{
+	MlGrowUpdates updates = mlops_grower_updates(boost->grower);
+
+	ereport(DEBUG1,
+			(errmsg_internal("histogram updates: " INT64_FORMAT " needed, " INT64_FORMAT " done",
+							 updates.needed, updates.done)));
+}
+
 MlEnsemble *
 mlops_boost_train(MlTreeTrain *tr)
 {
@@ -671,6 +682,7 @@ mlops_boost_train(MlTreeTrain *tr)
 	mlops_team_start(run.team, ML_JOB_BOOST);
 	run_rounds(&run);
 	mlops_team_stop(run.team);
+	report_updates(run.boost);
 	give_answers(&run);
 	mlops_team_free(run.team);
 	return run.ensemble;

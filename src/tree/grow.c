@@ -64,6 +64,7 @@ struct MlGrowPlan
 	int			nwide;
 	int			nresults;
 	double		work;
+	MlGrowUpdates updates;		/* of all trees */
 	double		enough;			/* a round with so much needs no further node */
 	double		much;			/* a job with so much is shared out */
 	double		slots;			/* slots of this run, and their bins */
@@ -546,6 +547,8 @@ run_round(MlGrower *g)
 	{
 		const MlGrowJob *job = &g->jobs[k];
 
+		if (job->counted >= 0)
+			plan->updates.done += g->nodes[job->counted].stats.count * plan->slots;
 		if (job->left < 0)
 			accept_own(g, job);
 		else if (job->refused)
@@ -598,6 +601,9 @@ take_over(MlGrower *g)
 	int			child;
 
 	heap_pop(g);
+	if (g->nodes[n->left].searched || plan->leaves_left > 1)
+		plan->updates.needed += Min(g->nodes[n->left].stats.count,
+									g->nodes[n->left + 1].stats.count) * plan->slots;
 	plan->leaves_left--;
 	plan->nahead--;
 	grown->slot = n->split.slot;
@@ -727,6 +733,12 @@ begin_tree(MlGrower *g)
 	root->searched = plan->leaves_left == 0 || !mlops_grow_splittable(g->head, &root->stats, 0);
 }
 
+MlGrowUpdates
+mlops_grower_updates(const MlGrower *g)
+{
+	return g->plan->updates;
+}
+
 void
 mlops_grower_run(MlGrower *g, const MlScale *scale, uint64 seed, const uint8 *slots, MlGrown *out)
 {
@@ -745,6 +757,7 @@ mlops_grower_run(MlGrower *g, const MlScale *scale, uint64 seed, const uint8 *sl
 
 	plan->out = out;
 	begin_tree(g);
+	plan->updates.needed += g->nodes[0].stats.count * plan->slots;
 	add_own_job(g, 0);
 	run_round(g);
 	add_grown(g, 0);

@@ -192,6 +192,18 @@ extern void mlops_grower_set_count(MlGrower *grower, int shard, int nrows);
 extern void mlops_grower_run(MlGrower *grower, const MlScale *scale, uint64 seed,
 							 const uint8 *slots, MlGrown *out);
 
+/*
+ * Histogram updates (row times slot) of all runs so far: those that growing one
+ * node after the other would have needed, and those that were done, nodes split
+ * in vain included.  The leader's.
+ */
+typedef struct MlGrowUpdates
+{
+	int64		needed;
+	int64		done;
+} MlGrowUpdates;
+extern MlGrowUpdates mlops_grower_updates(const MlGrower *grower);
+
 /* After a run, any member: rows of a leaf in a shard. */
 extern int	mlops_grower_leaf_rows(MlGrower *grower, int leaf, int shard, const uint16 **rows);
 

@@ -41,6 +41,6 @@ row "train gradient_boosting, 500000 rows, 8 numbers and 6 categories of 7 to 2,
 row "the same against XGBoost hist" d2 xgboost 1.0
 for peer in lightgbm xgboost; do
 	report "artifact of 100 trees x 63 leaves (d2), against the file of $peer" \
-		"$((size / 1024)) kB" "$(awk '{ printf "%d", $3 / 1024 }' "$BENCH_TMP/d2.$peer" | head -n 1) kB" \
+		"$((size / 1024)) kB" "$(awk 'NR == 1 { printf "%d", $3 / 1024 }' "$BENCH_TMP/d2.$peer") kB" \
 		"$(awk -v s="$size" 'NR == 1 { printf "%.2f", s / $3 }' "$BENCH_TMP/d2.$peer")" '<=' 0.6
 done

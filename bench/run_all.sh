@@ -1,27 +1,40 @@
 #!/bin/bash
-# Runs every benchmark and writes the table into README.md, between its two
-# markers.  Takes about 15 minutes on a quiet machine with 2 cores.
+# run_all.sh [GROUP ...]: runs the benchmarks of the groups (linear, trees; all
+# by default) and writes each group's table into README.md, between its two
+# markers.  Takes about 15 minutes a group on a quiet machine with 2 cores.
 source "$(dirname "$0")/common.sh"
 bench_setup
 
-scripts="train_linear fit_parallel end_to_end_linear end_to_end_logistic predict_row trigger create_extension"
-out=$BENCH_TMP/table
+group_linear="train_linear fit_parallel end_to_end_linear end_to_end_logistic predict_row trigger create_extension"
+group_trees="boost_fit boost_end_to_end boost_score forest_fit boost_quality boost_growth"
+
+run_group()
 {
-	echo
-	echo "$(machine). Medians of $BENCH_REPS interleaved rounds; ratios are medians of the rounds' ratios."
-	echo
-	table_head
-	for script in $scripts; do
-		note "== $script"
-		BENCH_QUIET_HEAD=yes bash "$BENCH_DIR/$script.sh"
-	done | awk '{ print > "/dev/stderr"; print }'
-	echo
-} >"$out"
-awk -v table="$out" '
-	/^<!-- end of figures -->/ { inside = 0 }
-	!inside
-	/^<!-- figures, written by run_all.sh -->/ {
-		inside = 1
-		while ((getline line < table) > 0) print line
-	}' "$BENCH_DIR/README.md" >"$BENCH_TMP/README.md"
-cat "$BENCH_TMP/README.md" >"$BENCH_DIR/README.md"
+	local group=$1 script scripts="group_$1" out=$BENCH_TMP/table
+
+	{
+		echo
+		echo "$(machine). Medians of $BENCH_REPS interleaved rounds; ratios are medians of the rounds' ratios."
+		echo
+		table_head
+		for script in ${!scripts}; do
+			note "== $script"
+			BENCH_QUIET_HEAD=yes bash "$BENCH_DIR/$script.sh"
+		done | awk '{ print > "/dev/stderr"; print }'
+		echo
+	} >"$out"
+	awk -v table="$out" -v group="$group" '
+		$0 == "<!-- end of figures: " group " -->" { inside = 0 }
+		!inside
+		$0 == "<!-- figures: " group ", written by run_all.sh -->" {
+			inside = 1
+			while ((getline line < table) > 0) print line
+		}' "$BENCH_DIR/README.md" >"$BENCH_TMP/README.md"
+	cat "$BENCH_TMP/README.md" >"$BENCH_DIR/README.md"
+}
+
+[ $# -gt 0 ] || set -- linear trees
+for group in "$@"; do
+	[ "$group" = linear ] || [ "$group" = trees ] || die "no group $group: there are linear and trees"
+	run_group "$group"
+done

@@ -35,7 +35,7 @@ train_seconds()
 # artifact_size MODEL: bytes of the newest artifact as stored
 artifact_size()
 {
-	sql -c "SELECT pg_column_size(v.artifact) FROM mlops_private.version v JOIN mlops_private.model m ON m.id = v.model_id WHERE m.name = '$1' ORDER BY v.version DESC LIMIT 1"
+	sql -c "SELECT pg_column_size(v.artifact) FROM mlops_private.version v JOIN mlops_private.model m USING (model_id) WHERE m.name = '$1' ORDER BY v.version DESC LIMIT 1"
 }
 
 # histogram_updates TABLE OPTIONS: what the engine counted, from its DEBUG1 message

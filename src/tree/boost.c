@@ -378,6 +378,10 @@ begin_ensemble(const Run *run)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("option \"n_estimators\" must be above %d, the rounds that training goes on from",
 							start->ntrees / start->noutputs)));
+		if (run->options.rules.has_monotone || run->options.rules.has_interaction)
+			run->tr->notices =
+				lappend(run->tr->notices,
+						pstrdup("constraints hold for the trees that were added, not for those that training went on from"));
 		ensemble = mlops_ensemble_adapt(start, run->tr->sig, run->tr->sig);
 	}
 	ensemble->history = start && start->nrounds > 0 ?

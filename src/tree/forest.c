@@ -86,6 +86,8 @@ mlops_forest_task(Forest *f, int number)
 	((uint32 *) at)[0] = f->grower->tree.nnodes;
 	((uint32 *) at)[1] = f->grower->tree.nshares;
 	((uint32 *) at)[2] = f->grower->tree.nwords;
+	/* in a worker nobody sees this; the leader tells of its own and the others' */
+	mlops_progress_pass(pg_atomic_add_fetch_u32(&f->shared->ngrown, 1), f->shared->rules.ntrees);
 }
 
 /* ------------------------------------------------------------- set up */
@@ -242,6 +244,7 @@ set_up(Run *run)
 	shared = (ForestShared *) work_at;
 	*shared = plan;
 	shared->rules = run->rules;
+	pg_atomic_init_u32(&shared->ngrown, 0);
 	for (int i = 0; tr->class_weight && i < run->rules.nclasses; i++)
 		((double *) (work_at + plan.class_weight))[i] =
 			tr->class_weight[i] * run->rules.class_scale;
@@ -356,7 +359,6 @@ grow_waves(Run *run)
 			mlops_forest_tree_attach(run->forest->buffers + shared->room.size * i,
 									 &shared->room, &tree);
 			append_tree(run, &tree);
-			mlops_progress_pass(first + i + 1, run->rules.ntrees);
 			CHECK_FOR_INTERRUPTS();
 		}
 	}

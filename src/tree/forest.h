@@ -20,6 +20,8 @@
 #ifndef MLOPS_FOREST_H
 #define MLOPS_FOREST_H
 
+#include "port/atomics.h"
+
 #include "mlops/numeric.h"
 #include "mlops/tree.h"
 #include "team.h"
@@ -338,6 +340,7 @@ typedef struct ForestShared
 	int			wave;			/* buffers */
 	int			first;			/* of the trees in them */
 	int			ntrees;			/* in them */
+	pg_atomic_uint32 ngrown;	/* of all trees so far */
 	bool		is_scoring;		/* tasks are chunks of rows, not trees */
 	bool		has_oob;
 	bool		has_class_weight;

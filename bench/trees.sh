@@ -38,11 +38,11 @@ artifact_size()
 	sql -c "SELECT pg_column_size(v.artifact) FROM mlops_private.version v JOIN mlops_private.model m USING (model_id) WHERE m.name = '$1' ORDER BY v.version DESC LIMIT 1"
 }
 
-# histogram_updates TABLE OPTIONS: what the engine counted, from its DEBUG1 message
+# histogram_updates TABLE OPTIONS: what the engine counted, from its DEBUG2 message
 histogram_updates()
 {
 	drop_model bench_count
-	psql -XqAt -v ON_ERROR_STOP=1 -c "SET client_min_messages = debug1" -c "$TWO" \
+	psql -XqAt -v ON_ERROR_STOP=1 -c "SET client_min_messages = debug2" -c "$TWO" \
 		-c "SELECT 1 FROM mlops.train('bench_count', '$1', 'label', 'gradient_boosting', options => '$2', validation => '{\"method\": \"none\"}')" 2>&1 |
 		sed -n 's/.*histogram updates: \([0-9]*\) needed.*/\1/p' | tail -n 1
 	drop_model bench_count

@@ -663,7 +663,7 @@ report_updates(const MlBoost *boost)
 {
 	MlGrowUpdates updates = mlops_grower_updates(boost->grower);
 
-	ereport(DEBUG1,
+	ereport(DEBUG2,
 			(errmsg_internal("histogram updates: " INT64_FORMAT " needed, " INT64_FORMAT " done",
 							 updates.needed, updates.done)));
 }

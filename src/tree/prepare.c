@@ -77,6 +77,11 @@ mlops_prepare_team(MlBinned *bins, MlSurvey *survey, int nmembers,
 	PutArg		put = {bins, also, also_arg};
 	MlTeam	   *team;
 
+	/* what the cuts were learned from has done its work */
+	if (survey->sample.x)
+		pfree(survey->sample.x);
+	memset(&survey->sample, 0, sizeof(survey->sample));
+
 	mlops_budget_check(add_size(size, MemoryContextMemAllocated(survey->context, true)),
 					   mlops_guc_training_memory, "mlops.training_memory",
 					   "Train on a fraction of the rows with the option \"sample\", on fewer columns, or raise mlops.training_memory.");

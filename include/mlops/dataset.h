@@ -244,7 +244,7 @@ struct MlSurvey
 	 * training (parts are not known while weights pass by).
 	 */
 	double	   *class_total;
-	MlBlock		sample;			/* training rows chosen by their hash; slots and codes are final; the team's memory replaces it (tree/prepare.c) */
+	MlBlock		sample;			/* training rows chosen by their hash; some of them repeatedly if they occur so; slots and codes are final; no w; gone once the team's memory is made (tree/prepare.c) */
 	struct MlSurveyIndex *index;	/* private to survey_index.c */
 	struct MlSurveyRows *rows;	/* private to survey.c */
 };

@@ -249,11 +249,15 @@ struct MlSurvey
 	struct MlSurveyRows *rows;	/* private to survey.c */
 };
 
-/* First pass.  sample_rows: at most so many rows in the sample (all training rows if fewer).  Errors and NOTICEs as mlops_dataset_read. */
-extern MlSurvey *mlops_survey_read(MlSource *source, const MlWish *wish, int64 sample_rows);
+/*
+ * First pass.  The sample has 100,000 rows, fewer where they would take more
+ * than 64 MB, never under 20,000 (all training rows if there are fewer).  Errors
+ * and NOTICEs as mlops_dataset_read.
+ */
+extern MlSurvey *mlops_survey_read(MlSource *source, const MlWish *wish);
 
 /* The same of rows that are in memory already: a data set that was read (its parts hold), ... */
-extern MlSurvey *mlops_survey_dataset(const MlDataset *data, int64 sample_rows);
+extern MlSurvey *mlops_survey_dataset(const MlDataset *data);
 
 /* Bytes the index of positions takes (about 9 a row), and a move of it to memory that the caller lends until the feed is over. */
 extern Size mlops_survey_index_size(const MlSurvey *survey);

@@ -109,6 +109,9 @@ extern MlBinned *mlops_bins_learn(const MlSignature *sig, const MlBlock *sample,
 
 /* bins.c */
 
+/* Words of the largest set of bins that a split can need; 0: no slot is a category. */
+extern int	mlops_bins_set_words(const MlBinned *bins);
+
 /* Bytes of nrows rows of the matrix, target and weight, and of what describes them. */
 extern Size mlops_bins_size(const MlBinned *bins, int64 nrows, bool is_weighted);
 
@@ -372,9 +375,6 @@ typedef struct MlTreeTrain
 						   const double *out);
 	void	   *answer_arg;
 } MlTreeTrain;
-
-/* prepare.c: sample rows worth asking a survey for, for so many slots: 100,000, fewer where they would take more than 64 MB, never under 20,000 */
-extern int64 mlops_prepare_sample_rows(int nslots);
 
 /* boost.c, forest.c: train; the ensemble lives in the current context */
 extern MlEnsemble *mlops_boost_train(MlTreeTrain *tr);

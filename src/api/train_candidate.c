@@ -183,8 +183,7 @@ train_trees(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 	mlops_train_wish(algo, params, &wish);
 	if (goal == GOAL_ALL_ROWS)
 		wish.holdout = 0;
-	survey = mlops_survey_read(call->source, &wish,
-							   mlops_prepare_sample_rows(Max(call->source->desc->natts, 1)));
+	survey = mlops_survey_read(call->source, &wish);
 	mlops_registry_check_train(call->model, survey->sig->task);
 	model = mlops_train_trees(algo, survey, params, find_previous(call, params),
 							  goal == GOAL_MEASURE ? &metrics : NULL);

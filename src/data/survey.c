@@ -245,7 +245,7 @@ find_categories(struct MlSurveyRows *rows)
 
 /* From what the first pass saw to the survey. */
 static void
-finish_pass(FirstPass *pass, const MlWish *wish, int64 sample_rows, struct MlSurveyRows *rows)
+finish_pass(FirstPass *pass, const MlWish *wish, struct MlSurveyRows *rows)
 {
 	MlSurvey   *survey = pass->survey;
 	MlSignature *sig = survey->sig;
@@ -261,7 +261,7 @@ finish_pass(FirstPass *pass, const MlWish *wish, int64 sample_rows, struct MlSur
 	find_categories(rows);
 
 	check_budget(survey, mlops_index_build_size(pass->hashes->nrows) +
-				 sizeof(double) * Min(sample_rows, pass->hashes->nrows) * ((Size) sig->width + 1));
+				 mlops_sampler_result_size(pass->sampler, pass->hashes->nrows, sig->width));
 	draw.ngroups = Max(sig->nclasses, 1);
 	draw.holdout = wish->holdout;
 	draw.watch = wish->watch;
@@ -297,7 +297,7 @@ make_survey(void)
 }
 
 MlSurvey *
-mlops_survey_read(MlSource *source, const MlWish *wish, int64 sample_rows)
+mlops_survey_read(MlSource *source, const MlWish *wish)
 {
 	MlSurvey   *survey = make_survey();
 	struct MlSurveyRows *rows = survey->rows;
@@ -321,14 +321,14 @@ mlops_survey_read(MlSource *source, const MlWish *wish, int64 sample_rows)
 		TARGET_PAIR : TARGET_NUMBER;
 	pass->hashes = mlops_hashes_make(survey->context);
 	pass->seen = mlops_columns_seen_make(survey->context, plan);
-	pass->sampler = mlops_sampler_make(survey->context, rows->read->store->width, sample_rows,
+	pass->sampler = mlops_sampler_make(survey->context, rows->read->store->width,
 									   (1.0 - wish->holdout) * (1.0 - wish->watch), wish->seed);
 	mlops_reader_set_sink(rows->reader, take_block, widen, pass);
 	mlops_reader_run(rows->reader);
 
 	mlops_progress_phase(ML_PHASE_PREPARING);
 	mlops_require_rows(plan, rows->read);
-	finish_pass(pass, wish, sample_rows, rows);
+	finish_pass(pass, wish, rows);
 	set_counts(survey);
 	mlops_raise_notices(plan, rows->read);
 	survey->nskipped = rows->read->nskip_target + rows->read->nskip_weight + rows->read->nskip_feature;
@@ -387,12 +387,12 @@ sum_data_weights(MlSurvey *survey, const MlDataset *data)
 }
 
 MlSurvey *
-mlops_survey_dataset(const MlDataset *data, int64 sample_rows)
+mlops_survey_dataset(const MlDataset *data)
 {
 	MlSurvey   *survey = make_survey();
 	MemoryContext old = MemoryContextSwitchTo(survey->context);
 	MlHashes   *hashes = mlops_hashes_make(survey->context);
-	MlSampler  *sampler = mlops_sampler_make(survey->context, data->sig->width, sample_rows,
+	MlSampler  *sampler = mlops_sampler_make(survey->context, data->sig->width,
 											 (double) data->ntrain / Max(data->nrows, 1), 0);
 	uint64		hash[MLOPS_BLOCK_ROWS];
 	uint16		group[MLOPS_BLOCK_ROWS];
@@ -412,7 +412,7 @@ mlops_survey_dataset(const MlDataset *data, int64 sample_rows)
 		mlops_sampler_add(sampler, block, hash);
 	}
 	check_budget(survey, mlops_index_build_size(hashes->nrows) +
-				 sizeof(double) * Min(sample_rows, hashes->nrows) * ((Size) data->sig->width + 1));
+				 mlops_sampler_result_size(sampler, hashes->nrows, data->sig->width));
 	survey->index = mlops_index_build_parted(hashes);
 	mlops_sampler_finish(sampler, survey->index, data->sig->width, NULL,
 						 survey->context, &survey->sample);

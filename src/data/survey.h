@@ -73,8 +73,9 @@ extern int64 mlops_index_count(const MlSurveyIndex *index, uint64 hash);
 
 /* survey_sample.c: distinct rows with the smallest mixed hashes */
 typedef struct MlSampler MlSampler;
-extern MlSampler *mlops_sampler_make(MemoryContext parent, int width, int64 nrows, double train_share, uint64 seed);
+extern MlSampler *mlops_sampler_make(MemoryContext parent, int width, double train_share, uint64 seed);
 extern void mlops_sampler_add(MlSampler *sampler, const MlBlock *block, const uint64 *hash);
+extern Size mlops_sampler_result_size(const MlSampler *sampler, int64 nrows, int width);	/* bytes of the sample of nrows rows */
 extern void mlops_sampler_relayout(MlSampler *sampler, int width, const int *from);
 
 /* Training rows in order of mixed hash; slot i was slot from[i] (NULL: the same). */

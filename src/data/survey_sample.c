@@ -41,6 +41,7 @@ struct MlSampler
 {
 	MemoryContext context;
 	int			width;			/* slots; the target follows them */
+	double		train_share;	/* expected, of the rows */
 	int64		wanted;			/* rows of the sample */
 	int64		kept;			/* distinct rows that stay when there are too many */
 	uint64		seed;
@@ -57,6 +58,10 @@ struct MlSampler
 	double	  **chunks;
 };
 
+#define SAMPLE_ROWS 100000
+#define SAMPLE_ROWS_MIN 20000
+#define SAMPLE_BYTES (64 * 1024 * 1024)
+
 #define ST_SORT sort_entries
 #define ST_ELEMENT_TYPE SampleEntry
 #define ST_COMPARE(a, b) ((a)->key < (b)->key ? -1 : (a)->key > (b)->key)
@@ -65,16 +70,26 @@ struct MlSampler
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
+/* As many rows as their slots leave room for; more are kept, for some will turn out to be held out. */
+static void
+set_width(MlSampler *sampler, int width)
+{
+	int64		fit = SAMPLE_BYTES / ((int64) sizeof(double) * Max(width, 1));
+
+	sampler->width = width;
+	sampler->wanted = Max(Min(SAMPLE_ROWS, fit), SAMPLE_ROWS_MIN);
+	sampler->kept = (int64) (sampler->wanted / Max(sampler->train_share, 0.1) * 1.02) + 1000;
+}
+
 MlSampler *
-mlops_sampler_make(MemoryContext parent, int width, int64 nrows, double train_share, uint64 seed)
+mlops_sampler_make(MemoryContext parent, int width, double train_share, uint64 seed)
 {
 	MemoryContext context = AllocSetContextCreate(parent, "mlops sample", ALLOCSET_DEFAULT_SIZES);
 	MlSampler  *sampler = MemoryContextAllocZero(context, sizeof(MlSampler));
 
 	sampler->context = context;
-	sampler->width = width;
-	sampler->wanted = Max(nrows, 1);
-	sampler->kept = (int64) (sampler->wanted / Max(train_share, 0.1) * 1.02) + 1000;
+	sampler->train_share = train_share;
+	set_width(sampler, width);
 	sampler->seed = mlops_hash_mix(seed, SAMPLE_KEY);
 	sampler->threshold = PG_UINT64_MAX;
 	sampler->max = FIRST_ENTRIES;
@@ -239,7 +254,13 @@ mlops_sampler_relayout(MlSampler *sampler, int width, const int *from)
 		sampler->chunks[c] = x;
 		pfree(old);
 	}
-	sampler->width = width;
+	set_width(sampler, width);
+}
+
+Size
+mlops_sampler_result_size(const MlSampler *sampler, int64 nrows, int width)
+{
+	return sizeof(double) * Min(sampler->wanted, nrows) * ((Size) width + 1);
 }
 
 /* Training rows of each entry, in order of key; returns how many have any. */

@@ -101,6 +101,17 @@ map_bins(const MlBinned *bins, int64 nrows, bool is_weighted)
 	return map;
 }
 
+int
+mlops_bins_set_words(const MlBinned *bins)
+{
+	int			words = 0;
+
+	for (int i = 0; i < bins->nslots; i++)
+		if (bins->binning[i].is_category)
+			words = Max(words, (bins->binning[i].nbins + 31) / 32);
+	return words;
+}
+
 Size
 mlops_bins_size(const MlBinned *bins, int64 nrows, bool is_weighted)
 {

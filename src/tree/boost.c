@@ -90,18 +90,6 @@ take(Size *at, Size size)
 	return offset;
 }
 
-/* Bits of the widest category, as words of a set. */
-static int
-set_words(const MlBinned *bins)
-{
-	int			words = 0;
-
-	for (int s = 0; s < bins->nslots; s++)
-		if (bins->binning[s].is_category)
-			words = Max(words, (bins->binning[s].nbins + 31) / 32);
-	return words;
-}
-
 /* Leaves that a tree can have at all. */
 static int
 bound_leaves(const MlGrowRules *rules, int64 ntrain)
@@ -138,7 +126,7 @@ lay_out(const Run *run, MlBoostShared *shared, int nmembers)
 	shared->nwatched = mlops_shard_count(survey->nwatch);
 	shared->nchunks = shared->nwatched + mlops_shard_count(survey->nholdout);
 	shared->max_leaves = options->rules.max_leaves;
-	shared->maxwords = mul_size(set_words(run->bins), shared->max_leaves - 1);
+	shared->maxwords = mul_size(mlops_bins_set_words(run->bins), shared->max_leaves - 1);
 	shared->learning_rate = options->learning_rate;
 	shared->subsample = options->subsample;
 	shared->use_sums = shared->ntrain <= SUMS_ROWS && !mlops_loss_renews(&options->loss);

@@ -90,8 +90,6 @@ typedef struct MlBoostShared
 	int			max_leaves;
 	int			maxwords;
 	double		learning_rate;
-	double		l1;
-	double		l2;
 	double		subsample;
 	bool		use_sums;		/* leaves get Newton steps from exact gradients */
 	bool		keeps;			/* gradients are kept between UPDATE and QUANTISE (two classes, no weights) */
@@ -134,7 +132,6 @@ extern MlBoost *mlops_boost_attach(MlTeam *team);
 /* tasks, called through tasks.c */
 extern void mlops_boost_update_task(MlBoost *boost, int number);
 extern void mlops_boost_quantise_task(MlBoost *boost, int number);
-extern void mlops_boost_sums_task(MlBoost *boost, int shard);
 
 /* boost_leaf.c */
 

@@ -263,6 +263,35 @@ gather(MlBoost *boost, int number, int64 from, int n)
 	boost->losses[number] = sum;
 }
 
+/* Exact sums of gradients and hessians of each leaf's rows in a shard. */
+static void
+sum_leaves(MlBoost *boost, int number)
+{
+	const MlBoostShared *shared = boost->shared;
+	double	   *sums = boost->sums + (Size) number * shared->max_leaves * 2;
+	int64		from;
+	int			n;
+
+	from = shard_rows(shared, number, &n);
+	for (int i = 0; i < n; i += ML_LOSS_PIECE)
+		piece_gradients(boost, from + i, Min(n - i, ML_LOSS_PIECE), boost->g + i, boost->h + i);
+	for (int leaf = 0; leaf < shared->nleaves; leaf++)
+	{
+		const uint16 *rows;
+		int			count = mlops_grower_leaf_rows(boost->grower, leaf, number, &rows);
+		double		g = 0;
+		double		h = 0;
+
+		for (int i = 0; i < count; i++)
+		{
+			g += boost->g[rows[i]];
+			h += boost->h[rows[i]];
+		}
+		sums[leaf * 2] = g;
+		sums[leaf * 2 + 1] = h;
+	}
+}
+
 void
 mlops_boost_update_task(MlBoost *boost, int number)
 {
@@ -272,7 +301,7 @@ mlops_boost_update_task(MlBoost *boost, int number)
 
 	if (shared->step == ML_BOOST_SUMS)
 	{
-		mlops_boost_sums_task(boost, number);
+		sum_leaves(boost, number);
 		return;
 	}
 	if (shared->step == ML_BOOST_RENEW)
@@ -389,33 +418,4 @@ mlops_boost_quantise_task(MlBoost *boost, int number)
 		quantise_piece(boost->shared, (uint32) (from + i), m, g, h, out + from + i);
 	}
 	choose_rows(boost, number, from, n);
-}
-
-/* Exact sums of gradients and hessians of each leaf's rows in a shard. */
-void
-mlops_boost_sums_task(MlBoost *boost, int number)
-{
-	const MlBoostShared *shared = boost->shared;
-	double	   *sums = boost->sums + (Size) number * shared->max_leaves * 2;
-	int64		from;
-	int			n;
-
-	from = shard_rows(shared, number, &n);
-	for (int i = 0; i < n; i += ML_LOSS_PIECE)
-		piece_gradients(boost, from + i, Min(n - i, ML_LOSS_PIECE), boost->g + i, boost->h + i);
-	for (int leaf = 0; leaf < shared->nleaves; leaf++)
-	{
-		const uint16 *rows;
-		int			count = mlops_grower_leaf_rows(boost->grower, leaf, number, &rows);
-		double		g = 0;
-		double		h = 0;
-
-		for (int i = 0; i < count; i++)
-		{
-			g += boost->g[rows[i]];
-			h += boost->h[rows[i]];
-		}
-		sums[leaf * 2] = g;
-		sums[leaf * 2 + 1] = h;
-	}
 }

@@ -62,17 +62,6 @@ bound_rows(const ForestRules *rules, int64 ntrain)
 	return (int64) Min(share * ntrain + 6 * sqrt((double) ntrain) + 16, (double) ntrain);
 }
 
-static int
-widest_set(const MlBinned *bins)
-{
-	int			words = 0;
-
-	for (int i = 0; i < bins->nslots; i++)
-		if (bins->binning[i].is_category)
-			words = Max(words, mlops_forest_words(&bins->binning[i]));
-	return words;
-}
-
 static bool
 has_plain_slots(const MlBinned *bins)
 {
@@ -95,7 +84,7 @@ mlops_forest_room(const MlBinned *bins, const ForestRules *rules, int64 ntrain,
 	if (rules->max_depth > 0 && rules->max_depth < 32)
 		leaves = Min(leaves, (double) (INT64_C(1) << rules->max_depth));
 	leaves = Min(Max(leaves, 1), 1e9);
-	words = Min((leaves - 1) * widest_set(bins), (double) rows + MAX_WORDS);
+	words = Min((leaves - 1) * mlops_bins_set_words(bins), (double) rows + MAX_WORDS);
 	room->nodes = (uint32) (2 * leaves - 1);
 	room->shares = rules->mode == FOREST_CLASSES ? (uint32) rows : 0;
 	room->words = (uint32) words;
@@ -179,7 +168,7 @@ mlops_forest_grower_make(const MlBinned *bins, const ForestRules *rules,
 	g->starts = alloc_zero(nbins, sizeof(uint32));
 	g->touched = alloc_zero(nbins / 64 + 1, sizeof(uint64));
 	g->points = alloc_zero(nbins, sizeof(ForestPoint));
-	g->best_set = alloc_zero(widest_set(bins), sizeof(uint32));
+	g->best_set = alloc_zero(mlops_bins_set_words(bins), sizeof(uint32));
 	g->node_class = alloc_zero(rules->nclasses, sizeof(double));
 	g->left_class = alloc_zero(rules->nclasses, sizeof(double));
 	g->right_class = alloc_zero(rules->nclasses, sizeof(double));

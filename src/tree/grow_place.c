@@ -26,18 +26,6 @@ take(Size *at, Size n, Size size)
 	return begin;
 }
 
-static int
-set_words(const MlBinned *bins)
-{
-	int			words = 0;
-	int			slot;
-
-	for (slot = 0; slot < bins->nslots; slot++)
-		if (bins->binning[slot].is_category)
-			words = Max(words, (bins->binning[slot].nbins + 31) / 32);
-	return words;
-}
-
 /*
  * Histograms: a quarter of what is allowed at most for the members' own, the
  * rest for nodes; growing gets by with two of nodes and one of each member.
@@ -68,7 +56,7 @@ lay_out(MlGrowHead *head, const MlBinned *bins, const MlGrowRules *rules,
 	head->nslots = bins->nslots;
 	head->nshards = mlops_shard_count(bins->ntrain);
 	head->nbins = bins->nbins;
-	head->set_words = set_words(bins);
+	head->set_words = mlops_bins_set_words(bins);
 	head->maxnodes = 2 * rules->max_leaves - 1 + 2 * ML_GROW_JOBS + 2 * ML_GROW_AHEAD;
 	head->ngroups = slots && slots->group ? slots->ngroups : 0;
 	head->has_monotone = rules->has_monotone && slots && slots->monotone;

@@ -23,9 +23,6 @@
 
 #include "prepare.h"
 
-#define SAMPLE_ROWS 100000
-#define SAMPLE_ROWS_MIN 20000
-#define SAMPLE_BYTES (64 * 1024 * 1024)
 #define LINE 64					/* bytes of a cache line */
 
 typedef struct PutArg
@@ -34,14 +31,6 @@ typedef struct PutArg
 	MlFeed		also;
 	void	   *also_arg;
 } PutArg;
-
-int64
-mlops_prepare_sample_rows(int nslots)
-{
-	int64		fit = SAMPLE_BYTES / ((int64) sizeof(double) * Max(nslots, 1));
-
-	return Max(Min(SAMPLE_ROWS, fit), SAMPLE_ROWS_MIN);
-}
 
 static Size
 matrix_size(const MlBinned *bins, int64 nrows, bool is_weighted)

@@ -67,8 +67,9 @@ saved(double l1, double l2, double gradient, double hessian, double value)
 	return -(gradient * value + 0.5 * (hessian + l2) * value * value + l1 * fabs(value));
 }
 
-double
-mlops_split_side(const MlSplitAsk *ask, double l2, double gradient, double hessian)
+/* The loss's decrease by giving rows with these sums (real units) their best value */
+static double
+split_side(const MlSplitAsk *ask, double l2, double gradient, double hessian)
 {
 	double		l1 = ask->rules->l1;
 	double		weight = hessian + l2;
@@ -109,7 +110,7 @@ mlops_split_take(const MlSplitAsk *ask, double l2, int bin, bool missing_left,
 	double		rh = (node->hessian - left_hessian) * ask->scale->hessian;
 	double		gain;
 
-	gain = mlops_split_side(ask, l2, lg, lh) + mlops_split_side(ask, l2, rg, rh) -
+	gain = split_side(ask, l2, lg, lh) + split_side(ask, l2, rg, rh) -
 		ask->parent_gain;
 	if (!(gain > ask->floor) || gain < best->gain)
 		return false;
@@ -385,7 +386,7 @@ mlops_split_find(const MlGrowRules *rules, const MlScale *scale,
 	ask.scratch = scratch;
 	ask.best = best;
 	ask.set = set;
-	ask.parent_gain = mlops_split_side(&ask, rules->l2, node->gradient * scale->gradient,
+	ask.parent_gain = split_side(&ask, rules->l2, node->gradient * scale->gradient,
 									   node->hessian * scale->hessian);
 
 	if (binning->is_category)

@@ -38,9 +38,6 @@ typedef struct MlSplitAsk
 
 /* split_number.c */
 
-/* The loss's decrease by giving rows with these sums (real units) their best value */
-extern double mlops_split_side(const MlSplitAsk *ask, double l2, double gradient, double hessian);
-
 /*
  * Least hessian, in units, of that many rows (1 at least).  Rows that are
  * estimated are rounded up: who splits counts them exactly.

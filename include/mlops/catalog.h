@@ -21,8 +21,10 @@
 
 #include "mlops/compat.h"
 #include "mlops/dataset.h"
-#include "mlops/model.h"
+#include "mlops/gov.h"
 #include "mlops/mlops.h"
+#include "mlops/model.h"
+#include "mlops/store.h"
 
 #define MLOPS_CHAMPION "champion"	/* the alias that a bare model name means */
 
@@ -50,15 +52,29 @@ typedef struct MlResolved
 /* registry_read.c */
 
 /*
- * Resolve under the active snapshot and check that "role" may use the model.
+ * Resolve under the active snapshot and check that "role" has the privilege.
  * Unknown and not allowed are the same error (42704); an unknown alias or
- * version of a model one may use names itself.
+ * version of a model one may use names itself.  Who may predict but not read
+ * reaches versions by their aliases only.
  */
-extern void mlops_registry_resolve(const MlModelRef *ref, Oid role, MlResolved *out);
+extern void mlops_registry_resolve(const MlModelRef *ref, Oid role, MlPrivilege privilege,
+								   MlResolved *out);
+
+/* Does the model of this number exist, and has the role the privilege on it? */
+extern bool mlops_registry_may(int64 model_id, Oid role, MlPrivilege privilege);
+
+/* Has it any privilege on it at all? */
+extern bool mlops_registry_may_any(int64 model_id, Oid role);
+
+/*
+ * The number of the model of this name, if "role" has the privilege; else the
+ * error of mlops_deny_model.
+ */
+extern int64 mlops_registry_require(const char *model, Oid role, MlPrivilege privilege);
 
 /*
  * The newest version of a model, whatever its aliases; false where there is
- * none.  Error 42710 for another's model.
+ * none.  Error 42710 for a model that "role" may not train.
  */
 extern bool mlops_registry_newest(const char *model, Oid role, MlResolved *out);
 
@@ -93,27 +109,58 @@ typedef struct MlNewVersion
 	int64		rows_used;
 	int64		rows_skipped;
 	double		seconds;
-	const char *alias;			/* to move to the new version, or NULL */
 	const char *note;
+	Jsonb	   *facts;			/* lineage: what is known of the data and the making, or NULL */
 } MlNewVersion;
 
 /* May the current user add versions to this model (or create it)?  Error before the work starts. */
 extern void mlops_registry_check_train(const char *model, MlTask task_or_0);
 
-/* Returns the version's number.  Creates the model (owner: current user) when new; its first
- * version becomes champion.  Numbers are dense per model; concurrent trainings wait for one another here only. */
-extern int	mlops_registry_add_version(const MlNewVersion *v);
+/* A model whose row this transaction has locked. */
+typedef struct MlLocked
+{
+	int64		model_id;
+	Oid			owner;
+	MlTask		task;
+	char		name[NAMEDATALEN];
+} MlLocked;
 
 /*
- * The verbs of the SQL surface.  All check the current user's rights first,
- * lock the model's row, and fail with the deny messages above.
+ * Find a model, check that the caller has the privilege, and lock its row for
+ * a change; strong: for dropping and renaming.  Inside a write section.
+ * Error 42704 as mlops_deny_model has it.
  */
+extern void mlops_registry_lock(MlWriter *w, const char *name, MlPrivilege privilege,
+								bool strong, MlLocked *out);
 
-/* Point alias at what ref means; returns that version. *previous: the one before, 0 for none. */
-extern int	mlops_registry_set_alias(const MlModelRef *ref, const char *alias, int *previous);
+/* The same for who may hand the privilege on. */
+extern void mlops_registry_lock_to_grant(MlWriter *w, const char *name, MlPrivilege privilege,
+										 MlLocked *out);
 
-/* Returns the version the alias pointed to. */
-extern int	mlops_registry_drop_alias(const char *model, const char *alias);
+/* Error 42704 unless the version exists. */
+extern void mlops_registry_check_version(MlWriter *w, const MlLocked *model, int version);
+
+/*
+ * Returns the version's number and locks the model, which is created (owner:
+ * current user) when new.  Numbers are dense per model; concurrent trainings
+ * wait for one another here only.  Moves no alias.
+ */
+extern int	mlops_registry_add_version(MlWriter *w, const MlNewVersion *v, MlLocked *model);
+extern bool mlops_registry_is_only_version(MlWriter *w, const MlLocked *model, int version);
+
+/*
+ * alias_write.c: inside a write section, with the model locked for
+ * ML_PRIVILEGE_DEPLOY.  All audited.
+ */
+extern int	mlops_alias_version(MlWriter *w, const MlLocked *model, const char *alias);	/* 0: no such alias */
+extern int	mlops_alias_find_version(MlWriter *w, const MlLocked *model, const MlModelRef *ref);	/* what a reference means; error 42704 */
+extern int	mlops_alias_move(MlWriter *w, const MlLocked *model, const char *alias, int version);	/* returns the previous version, 0 for none */
+extern int	mlops_alias_drop(MlWriter *w, const MlLocked *model, const char *alias);	/* returns the version it pointed to */
+
+/*
+ * Verbs that are a write section of their own; the caller needs
+ * ML_PRIVILEGE_MANAGE.
+ */
 
 /* Error 2BP01 while an alias points to it. */
 extern void mlops_registry_drop_version(const char *model, int version);

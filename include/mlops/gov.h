@@ -1,10 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * gov.h
- *	  Who may do what, and the one place where the user id is switched.
- *
- * Until privileges per model arrive, a model may be used, read and changed by
- * its owner, members of the owning role, and superusers.
+ *	  Who may do what, and the record of who did it.
  *
  * IDENTIFICATION
  *	  include/mlops/gov.h
@@ -14,32 +11,81 @@
 #ifndef MLOPS_GOV_H
 #define MLOPS_GOV_H
 
+#include "utils/jsonb.h"
+
 #include "mlops/compat.h"
-
-/* access.c */
-
-/* Does "role" hold the rights of "owner"? (has_privs_of_role; InvalidOid owner: superusers only) */
-extern bool mlops_access_allowed(Oid owner, Oid role);
-
-/* The one message for "no such model" and "not yours". */
-pg_noreturn extern void mlops_access_deny_model(const char *name);
-
-/* owner.c: an owner as the registry stores it, across restores.  In the cluster
- * it was recorded in the OID decides; elsewhere the name does. */
-extern Oid	mlops_owner_resolve(Oid stored_oid, const char *stored_name, int64 stored_system);
+#include "mlops/store.h"
 
 /*
- * Run statements on our own tables as the extension's owner:
- * SECURITY_RESTRICTED_OPERATION, search_path pinned to pg_catalog, pg_temp.
- * An error in between restores everything by itself (transaction abort).
+ * Privileges.  The owner of a model has all of them on it, as have roles with
+ * the owner's privileges and superusers.  Some bring others with them: who may
+ * fetch the artifact, train, deploy, approve or manage may read.
  */
-typedef struct MlUserSwitch
+typedef enum MlPrivilege
 {
-	Oid			saved_user;
-	int			saved_context;
-	int			guc_level;
-} MlUserSwitch;
-extern void mlops_access_become_owner(MlUserSwitch *sw);
-extern void mlops_access_return(MlUserSwitch *sw);
+	ML_PRIVILEGE_READ,			/* name, versions, metrics, card, drift */
+	ML_PRIVILEGE_PREDICT,		/* score with it */
+	ML_PRIVILEGE_ARTIFACT,		/* bytes, coefficients, thresholds, dictionaries */
+	ML_PRIVILEGE_LOGS,			/* the prediction log */
+	ML_PRIVILEGE_TRAIN,			/* new versions, the card */
+	ML_PRIVILEGE_DEPLOY,		/* aliases, routes, stages */
+	ML_PRIVILEGE_APPROVE,		/* decide on promotions */
+	ML_PRIVILEGE_UNMASK,		/* raw values of masked columns */
+	ML_PRIVILEGE_MANAGE,		/* grants, policies, dropping, renaming */
+	/* of the whole database, not of a model */
+	ML_PRIVILEGE_AUDIT,			/* read the audit trail */
+	ML_PRIVILEGE_ERASE			/* erase subjects, place and release holds */
+} MlPrivilege;
+#define ML_PRIVILEGE_LAST_OF_MODEL ML_PRIVILEGE_MANAGE
+#define ML_PRIVILEGE_LAST ML_PRIVILEGE_ERASE
+
+/* rights.c: the one place that decides */
+
+extern const char *mlops_privilege_name(MlPrivilege privilege);
+extern MlPrivilege mlops_privilege_by_name(const char *name);	/* error 22023 that lists them */
+
+/*
+ * Does "role" have the privilege on the model, under the active snapshot?
+ * owner: the role that owns it today, InvalidOid if it is gone.
+ */
+extern bool mlops_rights_hold(int64 model_id, Oid owner, Oid role, MlPrivilege privilege);
+
+/* Does it have any at all, so that the model exists for it? */
+extern bool mlops_rights_any(int64 model_id, Oid owner, Oid role);
+
+/* May "role" hand the privilege on: has it with grant option, or manages the model? */
+extern bool mlops_rights_may_grant(int64 model_id, Oid owner, Oid role, MlPrivilege privilege);
+
+/* Database-wide privileges: granted, or the extension's owner, or a superuser. */
+extern bool mlops_rights_database(Oid role, MlPrivilege privilege);
+extern void mlops_rights_require_database(MlPrivilege privilege, const char *what);	/* 42501, logged */
+
+/* The extension's owner or a superuser, or error 42501 saying that they must be to do "what". */
+extern void mlops_rights_require_owner(const char *what);
+
+/* The one message for "no such model" and "not allowed" (42704). */
+pg_noreturn extern void mlops_deny_model(const char *name);
+
+/* grants.c: writing grants.  model_id 0: database-wide.  grantee InvalidOid: public.  Returns whether anything changed. */
+extern bool mlops_grant_add(MlWriter *w, int64 model_id, Oid grantee, MlPrivilege privilege, bool with_grant);
+extern bool mlops_grant_remove(MlWriter *w, int64 model_id, Oid grantee, MlPrivilege privilege);
+
+/* Record the grantees of rows from another cluster as they are known in this one. */
+extern void mlops_grants_restamp(MlWriter *w, int64 model_id);
+
+/* audit_add.c */
+
+/*
+ * Record an act in the audit trail, in its own transaction; inside a write
+ * section.  action: dotted words ("alias.set"); kind and object: what it was
+ * done to ("alias", "credit@champion"; object can be NULL); payload: an object
+ * with the act's facts, or NULL.
+ */
+extern void mlops_audit_add(MlWriter *w, const char *action, const char *kind,
+							const char *object, Jsonb *payload);
+
+/* A line in the server's log, which a rollback does not take back: a denied attempt, a look at something revealing. */
+extern void mlops_audit_denied(const char *privilege, const char *kind, const char *object);
+extern void mlops_audit_revealed(const char *what, const char *kind, const char *object);
 
 #endif							/* MLOPS_GOV_H */

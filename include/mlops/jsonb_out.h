@@ -27,4 +27,7 @@ extern void mlops_jsonb_add_boolean(JsonbParseState **state, const char *key, bo
 extern void mlops_jsonb_add_string(JsonbParseState **state, const char *key, const char *value);	/* NULL: null */
 extern void mlops_jsonb_add_jsonb(JsonbParseState **state, const char *key, Jsonb *value);	/* an object or array */
 
+/* An object of one key with a string. */
+extern Jsonb *mlops_jsonb_one(const char *key, const char *value);
+
 #endif							/* MLOPS_JSONB_OUT_H */

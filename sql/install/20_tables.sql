@@ -2,8 +2,7 @@
  *
  * Refers to the type mlops.model only.  Nobody holds a privilege on these tables; the
  * functions of 50_registry.sql and mlops.train() write them as the extension's owner.
- * Row level security is enabled without a policy, so that a stray grant still shows
- * nothing.  src/catalog/registry_tables.h knows the columns' order; add new ones last.
+ * Policies are in 96_policies.sql.  src/catalog/registry_tables.h knows the columns' order; add new ones last.
  */
 
 CREATE SEQUENCE mlops_private.model_id_seq
@@ -33,7 +32,6 @@ COMMENT ON COLUMN mlops_private.model.owner_system
 COMMENT ON COLUMN mlops_private.model.last_version
   IS 'highest version number ever given; numbers are not used again';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.model', '');
-ALTER TABLE mlops_private.model ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE mlops_private.version (
     model_id     bigint NOT NULL,
@@ -50,6 +48,11 @@ CREATE TABLE mlops_private.version (
     trained_by   name NOT NULL,
     trained_at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
     note         text,
+    facts        jsonb NOT NULL DEFAULT '{}',
+    trainer_oid  oid NOT NULL DEFAULT 0,
+    trainer_system bigint NOT NULL DEFAULT 0,
+    trainer_session_oid oid NOT NULL DEFAULT 0,
+    trainer_session name NOT NULL DEFAULT '',
     CONSTRAINT version_pkey PRIMARY KEY (model_id, version),
     CONSTRAINT version_model_fkey FOREIGN KEY (model_id)
         REFERENCES mlops_private.model (model_id),
@@ -57,8 +60,11 @@ CREATE TABLE mlops_private.version (
 );
 COMMENT ON TABLE mlops_private.version
   IS 'immutable: a trained artifact and what was known when it was made';
+COMMENT ON COLUMN mlops_private.version.facts
+  IS 'lineage: fingerprint, relations, row security, server and extension version';
+COMMENT ON COLUMN mlops_private.version.trainer_oid
+  IS 'the effective role that trained it, trained_by by name; trainer_session is the session user';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.version', '');
-ALTER TABLE mlops_private.version ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE mlops_private.alias (
     model_id     bigint NOT NULL,
@@ -74,4 +80,3 @@ CREATE TABLE mlops_private.alias (
 COMMENT ON TABLE mlops_private.alias
   IS 'movable names of versions; champion is what a bare model name means';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.alias', '');
-ALTER TABLE mlops_private.alias ENABLE ROW LEVEL SECURITY;

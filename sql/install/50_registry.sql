@@ -68,16 +68,6 @@ COMMENT ON FUNCTION mlops.rename_model(text, text)
 
 -- private
 
-CREATE FUNCTION mlops_private.can_read(
-    owner_oid oid,
-    owner_name name,
-    owner_system bigint)
-RETURNS boolean
-AS 'MODULE_PATHNAME', 'mlops_can_read'
-LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION mlops_private.can_read(oid, name, bigint)
-  IS 'whether the current user may see rows of a model with this owner';
-
 CREATE FUNCTION mlops_private.current_owner(
     owner_oid oid,
     owner_name name,

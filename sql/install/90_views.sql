@@ -1,7 +1,7 @@
 /* sql/install/90_views.sql: what people SELECT from.
  *
  * Every view is a security barrier that shows only rows of models the current user may
- * read.  The tables are read as the extension's owner, the functions run as the user.
+ * see.  The tables are read as the extension's owner, the functions run as the user.
  */
 
 CREATE VIEW mlops.models WITH (security_barrier) AS
@@ -16,7 +16,7 @@ SELECT m.name::text AS model,
          WHERE a.model_id = m.model_id AND a.alias = 'champion') AS champion,
        m.created_at
   FROM mlops_private.model m
- WHERE mlops_private.can_read(m.owner_oid, m.owner_name, m.owner_system);
+ WHERE mlops_private.may_any(m.model_id);
 COMMENT ON VIEW mlops.models
   IS 'models you may use; champion is the version that the bare name means';
 
@@ -41,9 +41,9 @@ SELECT m.name::text AS model,
        v.note
   FROM mlops_private.model m
   JOIN mlops_private.version v ON v.model_id = m.model_id
- WHERE mlops_private.can_read(m.owner_oid, m.owner_name, m.owner_system);
+ WHERE mlops_private.may(m.model_id, 'read');
 COMMENT ON VIEW mlops.versions
-  IS 'versions of models you may use, with their metrics and aliases';
+  IS 'versions of models you may read, with their metrics and aliases';
 
 CREATE VIEW mlops.aliases WITH (security_barrier) AS
 SELECT m.name::text AS model,
@@ -53,6 +53,38 @@ SELECT m.name::text AS model,
        a.set_at
   FROM mlops_private.model m
   JOIN mlops_private.alias a ON a.model_id = m.model_id
- WHERE mlops_private.can_read(m.owner_oid, m.owner_name, m.owner_system);
+ WHERE mlops_private.may(m.model_id, 'read');
 COMMENT ON VIEW mlops.aliases
-  IS 'aliases of models you may use: which version each points to, since when and by whom';
+  IS 'aliases of models you may read: which version each points to, since when and by whom';
+
+CREATE VIEW mlops.privileges WITH (security_barrier) AS
+SELECT m.name::text AS model,
+       p.privilege
+  FROM mlops_private.model m
+ CROSS JOIN (VALUES ('read'), ('predict'), ('artifact'), ('logs'), ('train'), ('deploy'),
+                    ('approve'), ('unmask'), ('manage')) AS p (privilege)
+ WHERE mlops_private.may(m.model_id, p.privilege)
+UNION ALL
+SELECT NULL::text,
+       d.privilege
+  FROM (VALUES ('audit'), ('erase')) AS d (privilege)
+ WHERE mlops_private.may_database(d.privilege);
+COMMENT ON VIEW mlops.privileges
+  IS 'what you may do, with which model; a null model means the whole database';
+
+CREATE VIEW mlops.grants WITH (security_barrier) AS
+SELECT m.name::text AS model,
+       CASE WHEN g.grantee_oid = 0 THEN 'public'
+            ELSE mlops_private.current_owner(g.grantee_oid, g.grantee_name, g.grantee_system)
+       END AS role,
+       g.privilege,
+       g.with_grant,
+       g.granted_by,
+       g.granted_at
+  FROM mlops_private.model_grant g
+  LEFT JOIN mlops_private.model m ON m.model_id = g.model_id
+ WHERE CASE WHEN g.model_id = 0 THEN mlops_private.may_database('audit')
+            ELSE mlops_private.may(g.model_id, 'manage')
+       END;
+COMMENT ON VIEW mlops.grants
+  IS 'privileges that were granted on models you manage; a null role is gone';

@@ -112,7 +112,7 @@ evaluate(FunctionCallInfo fcinfo, const MlModel *model)
 Datum
 mlops_evaluate_name(PG_FUNCTION_ARGS)
 {
-	return evaluate(fcinfo, mlops_arg_model_by_name(fcinfo));
+	return evaluate(fcinfo, mlops_arg_model_by_name(fcinfo, ML_PRIVILEGE_PREDICT));
 }
 
 Datum

@@ -325,7 +325,7 @@ permutation(FunctionCallInfo fcinfo, const MlModel *model)
 Datum
 mlops_permutation_name(PG_FUNCTION_ARGS)
 {
-	return permutation(fcinfo, mlops_arg_model_by_name(fcinfo));
+	return permutation(fcinfo, mlops_arg_model_by_name(fcinfo, ML_PRIVILEGE_PREDICT));
 }
 
 Datum

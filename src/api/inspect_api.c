@@ -78,7 +78,7 @@ coefficients(FunctionCallInfo fcinfo, const MlModel *model)
 Datum
 mlops_coefficients_name(PG_FUNCTION_ARGS)
 {
-	return coefficients(fcinfo, mlops_arg_model_by_name(fcinfo));
+	return coefficients(fcinfo, mlops_arg_model_by_name(fcinfo, ML_PRIVILEGE_ARTIFACT));
 }
 
 Datum
@@ -115,7 +115,7 @@ training_history(FunctionCallInfo fcinfo, const MlModel *model)
 Datum
 mlops_training_history_name(PG_FUNCTION_ARGS)
 {
-	return training_history(fcinfo, mlops_arg_model_by_name(fcinfo));
+	return training_history(fcinfo, mlops_arg_model_by_name(fcinfo, ML_PRIVILEGE_READ));
 }
 
 Datum

@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 
 #include "mlops/catalog.h"
+#include "mlops/gov.h"
 #include "model_arg.h"
 
 void
@@ -39,6 +40,38 @@ mlops_arg_name(FunctionCallInfo fcinfo, int arg)
 	return PG_ARGISNULL(arg) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(arg)));
 }
 
+char *
+mlops_arg_required(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	mlops_arg_require(fcinfo, arg, name);
+	return mlops_arg_text(fcinfo, arg);
+}
+
+char *
+mlops_arg_model_name(FunctionCallInfo fcinfo)
+{
+	char	   *name = mlops_arg_required(fcinfo, 0, "model");
+
+	mlops_name_check(name, "a model");
+	return name;
+}
+
+void
+mlops_arg_model_ref(FunctionCallInfo fcinfo, int arg, MlModelRef *ref)
+{
+	if (PG_ARGISNULL(arg))
+		mlops_model_ref_parse(mlops_arg_required(fcinfo, 0, "model"), ref);
+	else
+	{
+		mlops_model_ref_parse(mlops_arg_model_name(fcinfo), ref);
+		ref->version = PG_GETARG_INT32(arg);
+		if (ref->version < 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("version must be at least 1")));
+	}
+}
+
 Jsonb *
 mlops_arg_jsonb(FunctionCallInfo fcinfo, int arg)
 {
@@ -56,14 +89,16 @@ mlops_result_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 }
 
 const MlModel *
-mlops_arg_model_by_name(FunctionCallInfo fcinfo)
+mlops_arg_model_by_name(FunctionCallInfo fcinfo, MlPrivilege privilege)
 {
 	MlModelRef	ref;
 	MlResolved	resolved;
 
 	mlops_arg_require(fcinfo, 0, "model");
 	mlops_model_ref_parse(mlops_arg_text(fcinfo, 0), &ref);
-	mlops_registry_resolve(&ref, GetUserId(), &resolved);
+	mlops_registry_resolve(&ref, GetUserId(), privilege, &resolved);
+	if (privilege == ML_PRIVILEGE_ARTIFACT)
+		mlops_audit_revealed("artifact", "model", psprintf("%s:%d", ref.name, resolved.version));
 	return mlops_model_cache_get(resolved.artifact, CurrentMemoryContext);
 }
 

@@ -14,6 +14,8 @@
 #include "fmgr.h"
 #include "utils/jsonb.h"
 
+#include "mlops/catalog.h"
+#include "mlops/gov.h"
 #include "mlops/model.h"
 
 /* Error 22004 naming the argument if argument number arg is NULL. */
@@ -23,15 +25,26 @@ extern void mlops_arg_require(FunctionCallInfo fcinfo, int arg, const char *name
 extern char *mlops_arg_text(FunctionCallInfo fcinfo, int arg);
 extern char *mlops_arg_name(FunctionCallInfo fcinfo, int arg);
 
+/* The same where NULL is an error that names the argument. */
+extern char *mlops_arg_required(FunctionCallInfo fcinfo, int arg, const char *name);
+
+/* A model's plain name as argument 0: no alias, no version. */
+extern char *mlops_arg_model_name(FunctionCallInfo fcinfo);
+
+/* Argument 0, a reference, combined with argument "arg", a version that may be NULL. */
+extern void mlops_arg_model_ref(FunctionCallInfo fcinfo, int arg, MlModelRef *ref);
+
 /* A jsonb argument or NULL. */
 extern Jsonb *mlops_arg_jsonb(FunctionCallInfo fcinfo, int arg);
 
 /* The one row of a function that returns a composite type. */
 extern Datum mlops_result_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
 
-/* Argument 0 as a model, by name (with the current user's rights) or by value;
- * valid while CurrentMemoryContext is. */
-extern const MlModel *mlops_arg_model_by_name(FunctionCallInfo fcinfo);
+/*
+ * Argument 0 as a model, by name (with the current user's rights, which must
+ * include the privilege) or by value; valid while CurrentMemoryContext is.
+ */
+extern const MlModel *mlops_arg_model_by_name(FunctionCallInfo fcinfo, MlPrivilege privilege);
 extern const MlModel *mlops_arg_model_by_value(FunctionCallInfo fcinfo);
 
 #endif							/* MLOPS_MODEL_ARG_H */

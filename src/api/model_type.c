@@ -302,7 +302,7 @@ mlops_describe_value(PG_FUNCTION_ARGS)
 Datum
 mlops_describe_name(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(describe_model(mlops_arg_model_by_name(fcinfo)));
+	PG_RETURN_JSONB_P(describe_model(mlops_arg_model_by_name(fcinfo, ML_PRIVILEGE_ARTIFACT)));
 }
 
 /* What this backend's cache of unpacked models holds and has done. */

@@ -100,7 +100,7 @@ predict_table(FunctionCallInfo fcinfo, const MlModel *model)
 Datum
 mlops_predict_table_name(PG_FUNCTION_ARGS)
 {
-	return predict_table(fcinfo, mlops_arg_model_by_name(fcinfo));
+	return predict_table(fcinfo, mlops_arg_model_by_name(fcinfo, ML_PRIVILEGE_PREDICT));
 }
 
 Datum

@@ -25,58 +25,31 @@ PG_FUNCTION_INFO_V1(mlops_drop_alias);
 PG_FUNCTION_INFO_V1(mlops_drop_version);
 PG_FUNCTION_INFO_V1(mlops_drop_model);
 PG_FUNCTION_INFO_V1(mlops_rename_model);
-PG_FUNCTION_INFO_V1(mlops_can_read);
 PG_FUNCTION_INFO_V1(mlops_current_owner);
-
-/* A text argument as a C string; NULL is an error that names it. */
-static char *
-required_text(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	mlops_arg_require(fcinfo, arg, name);
-	return mlops_arg_text(fcinfo, arg);
-}
-
-/* A model's plain name: no alias, no version. */
-static char *
-required_model(FunctionCallInfo fcinfo)
-{
-	char	   *name = required_text(fcinfo, 0, "model");
-
-	mlops_name_check(name, "a model");
-	return name;
-}
-
-/* Argument 0, a reference, combined with argument "arg", a version that may be NULL. */
-static void
-model_and_version(FunctionCallInfo fcinfo, int arg, MlModelRef *ref)
-{
-	if (PG_ARGISNULL(arg))
-		mlops_model_ref_parse(required_text(fcinfo, 0, "model"), ref);
-	else
-	{
-		mlops_model_ref_parse(required_model(fcinfo), ref);
-		ref->version = PG_GETARG_INT32(arg);
-		if (ref->version < 1)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("version must be at least 1")));
-	}
-}
 
 Datum
 mlops_set_alias(PG_FUNCTION_ARGS)
 {
+	MlWriter	w;
 	MlModelRef	ref;
+	MlLocked	model;
 	char	   *alias;
+	int			version;
 	int			previous;
 	Datum		values[4];
 	bool		nulls[4] = {false, false, false, false};
 
-	model_and_version(fcinfo, 2, &ref);
-	alias = required_text(fcinfo, 1, "alias");
-	values[2] = Int32GetDatum(mlops_registry_set_alias(&ref, alias, &previous));
+	mlops_arg_model_ref(fcinfo, 2, &ref);
+	alias = mlops_arg_required(fcinfo, 1, "alias");
+	mlops_name_check(alias, "an alias");
+	mlops_write_begin(&w, "mlops.set_alias()");
+	mlops_registry_lock(&w, ref.name, ML_PRIVILEGE_DEPLOY, false, &model);
+	version = mlops_alias_find_version(&w, &model, &ref);
+	previous = mlops_alias_move(&w, &model, alias, version);
+	mlops_write_end(&w);
 	values[0] = CStringGetTextDatum(ref.name);
 	values[1] = CStringGetTextDatum(alias);
+	values[2] = Int32GetDatum(version);
 	values[3] = Int32GetDatum(previous);
 	nulls[3] = previous == 0;
 	return mlops_result_row(fcinfo, values, nulls);
@@ -85,13 +58,19 @@ mlops_set_alias(PG_FUNCTION_ARGS)
 Datum
 mlops_drop_alias(PG_FUNCTION_ARGS)
 {
-	char	   *model = required_model(fcinfo);
-	char	   *alias = required_text(fcinfo, 1, "alias");
+	MlWriter	w;
+	MlLocked	model;
+	char	   *name = mlops_arg_model_name(fcinfo);
+	char	   *alias = mlops_arg_required(fcinfo, 1, "alias");
 	Datum		values[3];
 	bool		nulls[3] = {false, false, false};
 
-	values[2] = Int32GetDatum(mlops_registry_drop_alias(model, alias));
-	values[0] = CStringGetTextDatum(model);
+	mlops_name_check(alias, "an alias");
+	mlops_write_begin(&w, "mlops.drop_alias()");
+	mlops_registry_lock(&w, name, ML_PRIVILEGE_DEPLOY, false, &model);
+	values[2] = Int32GetDatum(mlops_alias_drop(&w, &model, alias));
+	mlops_write_end(&w);
+	values[0] = CStringGetTextDatum(name);
 	values[1] = CStringGetTextDatum(alias);
 	return mlops_result_row(fcinfo, values, nulls);
 }
@@ -103,7 +82,7 @@ mlops_drop_version(PG_FUNCTION_ARGS)
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
 
-	model_and_version(fcinfo, 1, &ref);
+	mlops_arg_model_ref(fcinfo, 1, &ref);
 	if (ref.version == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -118,7 +97,7 @@ mlops_drop_version(PG_FUNCTION_ARGS)
 Datum
 mlops_drop_model(PG_FUNCTION_ARGS)
 {
-	char	   *model = required_model(fcinfo);
+	char	   *model = mlops_arg_model_name(fcinfo);
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
 
@@ -130,8 +109,8 @@ mlops_drop_model(PG_FUNCTION_ARGS)
 Datum
 mlops_rename_model(PG_FUNCTION_ARGS)
 {
-	char	   *model = required_model(fcinfo);
-	char	   *new_name = required_text(fcinfo, 1, "new_name");
+	char	   *model = mlops_arg_model_name(fcinfo);
+	char	   *new_name = mlops_arg_required(fcinfo, 1, "new_name");
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
 
@@ -141,23 +120,12 @@ mlops_rename_model(PG_FUNCTION_ARGS)
 	return mlops_result_row(fcinfo, values, nulls);
 }
 
-static Oid
-owner_argument(FunctionCallInfo fcinfo)
-{
-	return mlops_owner_resolve(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)),
-							   PG_GETARG_INT64(2));
-}
-
-Datum
-mlops_can_read(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(mlops_access_allowed(owner_argument(fcinfo), GetUserId()));
-}
-
 Datum
 mlops_current_owner(PG_FUNCTION_ARGS)
 {
-	char	   *name = GetUserNameFromId(owner_argument(fcinfo), true);
+	Oid			owner = mlops_stored_role(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)),
+										  PG_GETARG_INT64(2));
+	char	   *name = GetUserNameFromId(owner, true);
 	Name		result;
 
 	if (name == NULL)

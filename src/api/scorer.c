@@ -266,7 +266,7 @@ mlops_scorer_by_name(FmgrInfo *flinfo, text *ref, Oid role)
 
 	/* what can fail first: nothing must stay behind in the call site's context */
 	mlops_model_ref_parse(text_to_cstring(ref), &parsed);
-	mlops_registry_resolve(&parsed, role, &resolved);
+	mlops_registry_resolve(&parsed, role, ML_PRIVILEGE_PREDICT, &resolved);
 	copy = MemoryContextAlloc(list->context, len + 1);
 	memcpy(copy, name, len);
 	e = add_entry(list, resolved.artifact, resolved.hash);

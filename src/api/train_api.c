@@ -24,6 +24,7 @@
 #include "mlops/base.h"
 #include "mlops/catalog.h"
 #include "mlops/dataset.h"
+#include "mlops/gov.h"
 #include "mlops/model.h"
 #include "model_arg.h"
 #include "train_call.h"
@@ -138,6 +139,9 @@ static int
 store_version(const MlTrainCall *call, const MlCandidate *best, double seconds)
 {
 	MlNewVersion v;
+	MlWriter	w;
+	MlLocked	model;
+	int			version;
 
 	memset(&v, 0, sizeof(v));
 	v.model = call->model;
@@ -151,9 +155,15 @@ store_version(const MlTrainCall *call, const MlCandidate *best, double seconds)
 	v.rows_used = best->counts.nrows;
 	v.rows_skipped = best->counts.nskipped;
 	v.seconds = seconds;
-	v.alias = call->alias;
 	v.note = call->note;
-	return mlops_registry_add_version(&v);
+	mlops_write_begin(&w, "mlops.train()");
+	version = mlops_registry_add_version(&w, &v, &model);
+	if (mlops_registry_is_only_version(&w, &model, version))
+		mlops_alias_move(&w, &model, MLOPS_CHAMPION, version);
+	if (call->alias)
+		mlops_alias_move(&w, &model, call->alias, version);
+	mlops_write_end(&w);
+	return version;
 }
 
 static double

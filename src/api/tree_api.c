@@ -69,7 +69,7 @@ print_tree(FunctionCallInfo fcinfo, const MlModel *model, TreePrinter printer)
 Datum
 mlops_tree_text_name(PG_FUNCTION_ARGS)
 {
-	return print_tree(fcinfo, mlops_arg_model_by_name(fcinfo), mlops_tree_text);
+	return print_tree(fcinfo, mlops_arg_model_by_name(fcinfo, ML_PRIVILEGE_ARTIFACT), mlops_tree_text);
 }
 
 Datum
@@ -81,7 +81,7 @@ mlops_tree_text_value(PG_FUNCTION_ARGS)
 Datum
 mlops_tree_dot_name(PG_FUNCTION_ARGS)
 {
-	return print_tree(fcinfo, mlops_arg_model_by_name(fcinfo), mlops_tree_dot);
+	return print_tree(fcinfo, mlops_arg_model_by_name(fcinfo, ML_PRIVILEGE_ARTIFACT), mlops_tree_dot);
 }
 
 Datum
@@ -104,7 +104,7 @@ print_sql(const MlModel *model)
 Datum
 mlops_tree_sql_name(PG_FUNCTION_ARGS)
 {
-	return print_sql(mlops_arg_model_by_name(fcinfo));
+	return print_sql(mlops_arg_model_by_name(fcinfo, ML_PRIVILEGE_ARTIFACT));
 }
 
 Datum
@@ -246,7 +246,7 @@ put_trees(FunctionCallInfo fcinfo, const MlModel *model)
 Datum
 mlops_trees_name(PG_FUNCTION_ARGS)
 {
-	return put_trees(fcinfo, mlops_arg_model_by_name(fcinfo));
+	return put_trees(fcinfo, mlops_arg_model_by_name(fcinfo, ML_PRIVILEGE_ARTIFACT));
 }
 
 Datum
@@ -326,7 +326,7 @@ importance(FunctionCallInfo fcinfo, const MlModel *model)
 Datum
 mlops_importance_name(PG_FUNCTION_ARGS)
 {
-	return importance(fcinfo, mlops_arg_model_by_name(fcinfo));
+	return importance(fcinfo, mlops_arg_model_by_name(fcinfo, ML_PRIVILEGE_READ));
 }
 
 Datum

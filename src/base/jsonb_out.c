@@ -111,3 +111,13 @@ mlops_jsonb_add_jsonb(JsonbParseState **state, const char *key, Jsonb *value)
 	v.val.binary.len = VARSIZE(value) - offsetof(Jsonb, root);
 	pushJsonbValue(state, WJB_VALUE, &v);
 }
+
+Jsonb *
+mlops_jsonb_one(const char *key, const char *value)
+{
+	JsonbParseState *state = NULL;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	mlops_jsonb_add_string(&state, key, value);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}

@@ -16,9 +16,8 @@
 #include "mlops/compat.h"
 #include "mlops/dataset.h"
 
-#define MLOPS_PRIVATE_SCHEMA	"mlops_private"
-
 #define MLOPS_MODEL_TABLE		"model"
+#define MLOPS_MODEL_INDEX		"model_pkey"
 #define MLOPS_MODEL_NAME_INDEX	"model_name_key"
 #define MLOPS_MODEL_MODEL_ID	1
 #define MLOPS_MODEL_NAME		2

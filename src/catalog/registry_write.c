@@ -30,7 +30,6 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -39,112 +38,9 @@
 
 #include "mlops/catalog.h"
 #include "mlops/gov.h"
+#include "mlops/jsonb_out.h"
 
 #include "registry_tables.h"
-
-#define MAX_ARGS 14
-
-/* A write under way: between begin and end SPI is connected as the extension's owner. */
-typedef struct Writer
-{
-	Oid			role;			/* who asked */
-	NameData	role_name;
-	MlUserSwitch sw;
-	int			nargs;			/* of the next statement */
-	Oid			types[MAX_ARGS];
-	Datum		values[MAX_ARGS];
-	char		nulls[MAX_ARGS];
-} Writer;
-
-/* Refuse where nothing can be written. */
-static void
-prevent(const char *command)
-{
-	PreventCommandIfReadOnly(command);
-	PreventCommandIfParallelMode(command);
-}
-
-static void
-write_begin(Writer *w)
-{
-	w->role = GetUserId();
-	w->nargs = 0;
-	namestrcpy(&w->role_name, GetUserNameFromId(w->role, false));
-	mlops_access_become_owner(&w->sw);
-	SPI_connect();
-}
-
-static void
-write_end(Writer *w)
-{
-	SPI_finish();
-	mlops_access_return(&w->sw);
-}
-
-static void
-add_arg(Writer *w, Oid type, Datum value, bool isnull)
-{
-	Assert(w->nargs < MAX_ARGS);
-	w->types[w->nargs] = type;
-	w->values[w->nargs] = value;
-	w->nulls[w->nargs] = isnull ? 'n' : ' ';
-	w->nargs++;
-}
-
-static void
-add_name(Writer *w, const char *name)
-{
-	Name		copy = palloc0(sizeof(NameData));
-
-	namestrcpy(copy, name);
-	add_arg(w, NAMEOID, NameGetDatum(copy), false);
-}
-
-/* NULL text is SQL's NULL */
-static void
-add_text(Writer *w, const char *text)
-{
-	add_arg(w, TEXTOID, text ? CStringGetTextDatum(text) : (Datum) 0, text == NULL);
-}
-
-static void
-add_int4(Writer *w, int value)
-{
-	add_arg(w, INT4OID, Int32GetDatum(value), false);
-}
-
-static void
-add_int8(Writer *w, int64 value)
-{
-	add_arg(w, INT8OID, Int64GetDatum(value), false);
-}
-
-/* Execute with the arguments added since the last call; returns the rows processed. */
-static uint64
-run(Writer *w, const char *sql)
-{
-	int			rc = SPI_execute_with_args(sql, w->nargs, w->types, w->values,
-										   w->nulls, false, 0);
-
-	if (rc < 0)
-		elog(ERROR, "SPI_execute_with_args returned %s: %s",
-			 SPI_result_code_string(rc), sql);
-	w->nargs = 0;
-	return SPI_processed;
-}
-
-/* A column of a row of the last result; must not be null. */
-static Datum
-result(uint64 row, int column)
-{
-	bool		isnull;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[row],
-									  SPI_tuptable->tupdesc, column, &isnull);
-
-	if (isnull)
-		elog(ERROR, "unexpected null in column %d", column);
-	return value;
-}
 
 void
 mlops_registry_deny_name(const char *model)
@@ -169,24 +65,24 @@ mlops_registry_check_task(const char *model, MlTask has, MlTask wanted)
 				 errhint("Train under another model name, or set the option \"task\".")));
 }
 
-/* Record the owner as it is known in this cluster today. */
+/* Record the owner, and who was granted what, as they are known in this cluster today. */
 static void
-stamp_owner(Writer *w, int64 model_id, Oid owner, const char *stored_name,
+stamp_roles(MlWriter *w, int64 model_id, Oid owner, const char *stored_name,
 			int64 stored_system)
 {
 	char	   *name = GetUserNameFromId(owner, true);
 
-	if (name == NULL ||
-		(stored_system == (int64) GetSystemIdentifier() &&
-		 strcmp(stored_name, name) == 0))
+	if (stored_system != mlops_this_system())
+		mlops_grants_restamp(w, model_id);
+	else if (name != NULL && strcmp(stored_name, name) == 0)
 		return;
-	add_int8(w, model_id);
-	add_arg(w, OIDOID, ObjectIdGetDatum(owner), false);
-	add_name(w, name);
-	add_int8(w, (int64) GetSystemIdentifier());
-	run(w, "UPDATE mlops_private.model"
-		" SET owner_oid = $2, owner_name = $3, owner_system = $4"
-		" WHERE model_id = $1");
+	if (name == NULL)
+		return;
+	mlops_write_int8(w, model_id);
+	mlops_write_role(w, owner);
+	mlops_write_run(w, "UPDATE mlops_private.model"
+					" SET owner_oid = $2, owner_name = $3, owner_system = $4"
+					" WHERE model_id = $1");
 }
 
 /* A row of model as found_model reads it. */
@@ -201,113 +97,128 @@ typedef struct FoundModel
 	int64		owner_system;
 } FoundModel;
 
-/* Take the last result's first row apart; false: there is none, or the caller has no right to it. */
+/* Take the last result's first row apart; false: there is none. */
 static bool
-found_model(const Writer *w, FoundModel *found)
+found_model(FoundModel *found)
 {
 	char	   *task;
 
 	if (SPI_processed == 0)
 		return false;
-	found->model_id = DatumGetInt64(result(0, 1));
-	task = TextDatumGetCString(result(0, 2));
+	found->model_id = DatumGetInt64(mlops_write_result(0, 1));
+	task = TextDatumGetCString(mlops_write_result(0, 2));
 	found->task = mlops_registry_task_from_name(task);
-	found->owner_name = *DatumGetName(result(0, 4));
-	found->owner_system = DatumGetInt64(result(0, 5));
-	found->owner = mlops_owner_resolve(DatumGetObjectId(result(0, 3)),
-									   NameStr(found->owner_name),
-									   found->owner_system);
-	return mlops_access_allowed(found->owner, w->role);
+	found->owner_name = *DatumGetName(mlops_write_result(0, 4));
+	found->owner_system = DatumGetInt64(mlops_write_result(0, 5));
+	found->owner = mlops_stored_role(DatumGetObjectId(mlops_write_result(0, 3)),
+									 NameStr(found->owner_name),
+									 found->owner_system);
+	return true;
 }
 
-/*
- * Find and lock a model for a change; returns its number.  strong is for
- * dropping and renaming.
- */
-static int64
-lock_model(Writer *w, const char *name, bool strong)
-{
-	FoundModel	found;
+/* Who may lock a model: mlops_rights_hold, or mlops_rights_may_grant. */
+typedef bool (*MlMay) (int64 model_id, Oid owner, Oid role, MlPrivilege privilege);
 
-	add_name(w, name);
-	run(w, "SELECT " MODEL_COLUMNS " FROM mlops_private.model WHERE name = $1");
-	if (!found_model(w, &found))
-		mlops_access_deny_model(name);
-	add_name(w, name);
-	run(w, strong ?
-		"SELECT " MODEL_COLUMNS " FROM mlops_private.model WHERE name = $1 FOR UPDATE" :
-		"SELECT " MODEL_COLUMNS " FROM mlops_private.model WHERE name = $1 FOR NO KEY UPDATE");
-	if (!found_model(w, &found))
-		mlops_access_deny_model(name);
-	stamp_owner(w, found.model_id, found.owner, NameStr(found.owner_name),
-				found.owner_system);
-	return found.model_id;
-}
-
-/* The version an alias points to, 0 for none. */
-static int
-alias_version(Writer *w, int64 model_id, const char *alias)
+/* Error unless the model was found and the caller may. */
+static void
+require_model(const MlWriter *w, const char *name, MlMay may, MlPrivilege privilege,
+			  bool found, const FoundModel *model)
 {
-	add_int8(w, model_id);
-	add_name(w, alias);
-	if (run(w, "SELECT version FROM mlops_private.alias"
-			" WHERE model_id = $1 AND alias = $2") == 0)
-		return 0;
-	return DatumGetInt32(result(0, 1));
+	if (found && may(model->model_id, model->owner, w->role, privilege))
+		return;
+	if (found)
+		mlops_audit_denied(mlops_privilege_name(privilege), "model", name);
+	mlops_deny_model(name);
 }
 
 static void
-check_version(Writer *w, const char *model, int64 model_id, int version)
+lock_model(MlWriter *w, const char *name, MlMay may, MlPrivilege privilege, bool strong,
+		   MlLocked *out)
 {
-	add_int8(w, model_id);
-	add_int4(w, version);
-	if (run(w, "SELECT 1 FROM mlops_private.version"
-			" WHERE model_id = $1 AND version = $2") == 0)
-		mlops_registry_deny_version(model, version);
+	FoundModel	model;
+	bool		found;
+
+	mlops_write_name(w, name);
+	mlops_write_run(w, "SELECT " MODEL_COLUMNS " FROM mlops_private.model WHERE name = $1");
+	found = found_model(&model);
+	require_model(w, name, may, privilege, found, &model);
+	mlops_write_name(w, name);
+	mlops_write_run(w, strong ?
+					"SELECT " MODEL_COLUMNS " FROM mlops_private.model WHERE name = $1 FOR UPDATE" :
+					"SELECT " MODEL_COLUMNS " FROM mlops_private.model WHERE name = $1 FOR NO KEY UPDATE");
+	found = found_model(&model);
+	require_model(w, name, may, privilege, found, &model);
+	stamp_roles(w, model.model_id, model.owner, NameStr(model.owner_name),
+				model.owner_system);
+	out->model_id = model.model_id;
+	out->owner = model.owner;
+	out->task = model.task;
+	strlcpy(out->name, name, sizeof(out->name));
 }
 
-static void
-move_alias(Writer *w, int64 model_id, const char *alias, int version)
+void
+mlops_registry_lock(MlWriter *w, const char *name, MlPrivilege privilege, bool strong,
+					MlLocked *out)
 {
-	add_int8(w, model_id);
-	add_name(w, alias);
-	add_int4(w, version);
-	add_name(w, NameStr(w->role_name));
-	run(w, "INSERT INTO mlops_private.alias (model_id, alias, version, set_by)"
-		" VALUES ($1, $2, $3, $4)"
-		" ON CONFLICT (model_id, alias) DO UPDATE"
-		" SET version = excluded.version, set_by = excluded.set_by,"
-		" set_at = excluded.set_at");
+	lock_model(w, name, mlops_rights_hold, privilege, strong, out);
+}
+
+void
+mlops_registry_lock_to_grant(MlWriter *w, const char *name, MlPrivilege privilege,
+							 MlLocked *out)
+{
+	lock_model(w, name, mlops_rights_may_grant, privilege, false, out);
+}
+
+void
+mlops_registry_check_version(MlWriter *w, const MlLocked *model, int version)
+{
+	mlops_write_int8(w, model->model_id);
+	mlops_write_int4(w, version);
+	if (mlops_write_run(w, "SELECT 1 FROM mlops_private.version"
+						" WHERE model_id = $1 AND version = $2") == 0)
+		mlops_registry_deny_version(model->name, version);
+}
+
+/* A name that is in use by a model that the caller may not train. */
+static void
+deny_train(const char *model)
+{
+	mlops_audit_denied(mlops_privilege_name(ML_PRIVILEGE_TRAIN), "model", model);
+	mlops_registry_deny_name(model);
 }
 
 /* Create the model or lock it, and take its next number. */
 static int
-next_version(Writer *w, const MlNewVersion *v, int64 *model_id)
+next_version(MlWriter *w, const MlNewVersion *v, MlLocked *out)
 {
-	FoundModel	found;
+	FoundModel	model;
 	int			version;
 
-	add_name(w, v->model);
-	run(w, "SELECT " MODEL_COLUMNS " FROM mlops_private.model WHERE name = $1");
-	if (SPI_processed > 0 && !found_model(w, &found))
-		mlops_registry_deny_name(v->model);
-	add_name(w, v->model);
-	add_text(w, mlops_task_name(v->task));
-	add_arg(w, OIDOID, ObjectIdGetDatum(w->role), false);
-	add_name(w, NameStr(w->role_name));
-	add_int8(w, (int64) GetSystemIdentifier());
-	run(w, "INSERT INTO mlops_private.model AS m"
-		" (name, task, owner_oid, owner_name, owner_system, last_version)"
-		" VALUES ($1, $2, $3, $4, $5, 1)"
-		" ON CONFLICT (name) DO UPDATE SET last_version = m.last_version + 1"
-		" RETURNING " MODEL_COLUMNS ", last_version");
-	if (!found_model(w, &found))
-		mlops_registry_deny_name(v->model);
-	mlops_registry_check_task(v->model, found.task, v->task);
-	*model_id = found.model_id;
-	version = DatumGetInt32(result(0, 6));
-	stamp_owner(w, found.model_id, found.owner, NameStr(found.owner_name),
-				found.owner_system);
+	mlops_write_name(w, v->model);
+	mlops_write_run(w, "SELECT " MODEL_COLUMNS " FROM mlops_private.model WHERE name = $1");
+	if (found_model(&model) &&
+		!mlops_rights_hold(model.model_id, model.owner, w->role, ML_PRIVILEGE_TRAIN))
+		deny_train(v->model);
+	mlops_write_name(w, v->model);
+	mlops_write_text(w, mlops_task_name(v->task));
+	mlops_write_role(w, w->role);
+	mlops_write_run(w, "INSERT INTO mlops_private.model AS m"
+					" (name, task, owner_oid, owner_name, owner_system, last_version)"
+					" VALUES ($1, $2, $3, $4, $5, 1)"
+					" ON CONFLICT (name) DO UPDATE SET last_version = m.last_version + 1"
+					" RETURNING " MODEL_COLUMNS ", last_version");
+	if (!found_model(&model) ||
+		!mlops_rights_hold(model.model_id, model.owner, w->role, ML_PRIVILEGE_TRAIN))
+		deny_train(v->model);
+	mlops_registry_check_task(v->model, model.task, v->task);
+	version = DatumGetInt32(mlops_write_result(0, 6));
+	stamp_roles(w, model.model_id, model.owner, NameStr(model.owner_name),
+				model.owner_system);
+	out->model_id = model.model_id;
+	out->owner = model.owner;
+	out->task = model.task;
+	strlcpy(out->name, v->model, sizeof(out->name));
 	return version;
 }
 
@@ -323,147 +234,118 @@ artifact_type(void)
 }
 
 static void
-insert_version(Writer *w, const MlNewVersion *v, int64 model_id, int version)
+insert_version(MlWriter *w, const MlNewVersion *v, int64 model_id, int version)
 {
 	Oid			type = artifact_type();
 
-	add_int8(w, model_id);
-	add_int4(w, version);
-	add_text(w, v->algorithm);
-	add_arg(w, type, PointerGetDatum(v->artifact), false);
-	add_text(w, v->target);
-	add_arg(w, JSONBOID, JsonbPGetDatum(v->options), v->options == NULL);
-	add_arg(w, JSONBOID, JsonbPGetDatum(v->metrics), v->metrics == NULL);
-	add_text(w, v->source);
-	add_int8(w, v->rows_used);
-	add_int8(w, v->rows_skipped);
-	add_arg(w, FLOAT8OID, Float8GetDatum(v->seconds), false);
-	add_name(w, NameStr(w->role_name));
-	add_text(w, v->note);
-	run(w, "INSERT INTO mlops_private.version"
-		" (model_id, version, algorithm, artifact, target, options, metrics, source,"
-		" rows_used, rows_skipped, seconds, trained_by, note)"
-		" VALUES ($1, $2, $3, $4, $5, coalesce($6, '{}'), coalesce($7, '{}'), $8,"
-		" $9, $10, $11, $12, $13)");
+	mlops_write_int8(w, model_id);
+	mlops_write_int4(w, version);
+	mlops_write_text(w, v->algorithm);
+	mlops_write_datum(w, type, PointerGetDatum(v->artifact));
+	mlops_write_text(w, v->target);
+	mlops_write_jsonb(w, v->options);
+	mlops_write_jsonb(w, v->metrics);
+	mlops_write_text(w, v->source);
+	mlops_write_int8(w, v->rows_used);
+	mlops_write_int8(w, v->rows_skipped);
+	mlops_write_float8(w, v->seconds);
+	mlops_write_text(w, v->note);
+	mlops_write_jsonb(w, v->facts);
+	mlops_write_role(w, w->role);
+	mlops_write_oid(w, GetSessionUserId());
+	mlops_write_name(w, GetUserNameFromId(GetSessionUserId(), false));
+	mlops_write_run(w, "INSERT INTO mlops_private.version"
+					" (model_id, version, algorithm, artifact, target, options, metrics, source,"
+					" rows_used, rows_skipped, seconds, note, facts,"
+					" trainer_oid, trained_by, trainer_system, trainer_session_oid, trainer_session)"
+					" VALUES ($1, $2, $3, $4, $5, coalesce($6, '{}'), coalesce($7, '{}'), $8,"
+					" $9, $10, $11, $12, coalesce($13, '{}'), $14, $15, $16, $17, $18)");
+}
+
+/* What the audit trail says of a new version. */
+static Jsonb *
+version_payload(const MlNewVersion *v)
+{
+	JsonbParseState *state = NULL;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	mlops_jsonb_add_string(&state, "algorithm", v->algorithm);
+	mlops_jsonb_add_integer(&state, "rows_used", v->rows_used);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
 int
-mlops_registry_add_version(const MlNewVersion *v)
+mlops_registry_add_version(MlWriter *w, const MlNewVersion *v, MlLocked *model)
 {
-	Writer		w;
-	int64		model_id;
 	int			version;
 
 	mlops_name_check(v->model, "a model");
-	if (v->alias != NULL)
-		mlops_name_check(v->alias, "an alias");
-	write_begin(&w);
-	version = next_version(&w, v, &model_id);
-	insert_version(&w, v, model_id, version);
-	add_int8(&w, model_id);
-	add_int4(&w, version);
-	if (run(&w, "SELECT 1 FROM mlops_private.version"
-			" WHERE model_id = $1 AND version <> $2 LIMIT 1") == 0)
-		move_alias(&w, model_id, MLOPS_CHAMPION, version);
-	if (v->alias != NULL)
-		move_alias(&w, model_id, v->alias, version);
-	write_end(&w);
+	version = next_version(w, v, model);
+	if (version == 1)
+		mlops_audit_add(w, "model.create", "model", v->model, NULL);
+	insert_version(w, v, model->model_id, version);
+	mlops_audit_add(w, "version.create", "version",
+					psprintf("%s:%d", v->model, version), version_payload(v));
 	return version;
 }
 
-int
-mlops_registry_set_alias(const MlModelRef *ref, const char *alias, int *previous)
+bool
+mlops_registry_is_only_version(MlWriter *w, const MlLocked *model, int version)
 {
-	Writer		w;
-	int64		model_id;
-	int			version = ref->version;
-
-	mlops_name_check(alias, "an alias");
-	prevent("mlops.set_alias()");
-	write_begin(&w);
-	model_id = lock_model(&w, ref->name, false);
-	if (version == 0)
-	{
-		version = alias_version(&w, model_id, ref->alias);
-		if (version == 0)
-			mlops_registry_deny_alias(ref->name, ref->alias);
-	}
-	else
-		check_version(&w, ref->name, model_id, version);
-	*previous = alias_version(&w, model_id, alias);
-	if (*previous != version)
-		move_alias(&w, model_id, alias, version);
-	write_end(&w);
-	return version;
-}
-
-int
-mlops_registry_drop_alias(const char *model, const char *alias)
-{
-	Writer		w;
-	int64		model_id;
-	int			version;
-
-	mlops_name_check(alias, "an alias");
-	prevent("mlops.drop_alias()");
-	write_begin(&w);
-	model_id = lock_model(&w, model, false);
-	version = alias_version(&w, model_id, alias);
-	if (version == 0)
-		mlops_registry_deny_alias(model, alias);
-	add_int8(&w, model_id);
-	add_name(&w, alias);
-	run(&w, "DELETE FROM mlops_private.alias WHERE model_id = $1 AND alias = $2");
-	write_end(&w);
-	return version;
+	mlops_write_int8(w, model->model_id);
+	mlops_write_int4(w, version);
+	return mlops_write_run(w, "SELECT 1 FROM mlops_private.version"
+						   " WHERE model_id = $1 AND version <> $2 LIMIT 1") == 0;
 }
 
 void
-mlops_registry_drop_version(const char *model, int version)
+mlops_registry_drop_version(const char *name, int version)
 {
-	Writer		w;
-	int64		model_id;
+	MlWriter	w;
+	MlLocked	model;
 	char	   *aliases;
 
-	prevent("mlops.drop_version()");
-	write_begin(&w);
-	model_id = lock_model(&w, model, false);
-	check_version(&w, model, model_id, version);
-	add_int8(&w, model_id);
-	add_int4(&w, version);
-	run(&w, "SELECT coalesce(string_agg('\"' || alias || '\"', ', ' ORDER BY alias), '')"
+	mlops_write_begin(&w, "mlops.drop_version()");
+	mlops_registry_lock(&w, name, ML_PRIVILEGE_MANAGE, false, &model);
+	mlops_registry_check_version(&w, &model, version);
+	mlops_write_int8(&w, model.model_id);
+	mlops_write_int4(&w, version);
+	mlops_write_run(&w, "SELECT coalesce(string_agg('\"' || alias || '\"', ', ' ORDER BY alias), '')"
 		" FROM mlops_private.alias WHERE model_id = $1 AND version = $2");
-	aliases = TextDatumGetCString(result(0, 1));
+	aliases = TextDatumGetCString(mlops_write_result(0, 1));
 	if (*aliases != '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
 				 errmsg("cannot drop version %d of model \"%s\" because aliases point to it",
-						version, model),
+						version, name),
 				 errdetail("Aliases: %s.", aliases),
 				 errhint("Move them with mlops.set_alias() or remove them with mlops.drop_alias() first.")));
-	add_int8(&w, model_id);
-	add_int4(&w, version);
-	run(&w, "DELETE FROM mlops_private.version WHERE model_id = $1 AND version = $2");
-	write_end(&w);
+	mlops_write_int8(&w, model.model_id);
+	mlops_write_int4(&w, version);
+	mlops_write_run(&w, "DELETE FROM mlops_private.version WHERE model_id = $1 AND version = $2");
+	mlops_audit_add(&w, "version.drop", "version", psprintf("%s:%d", name, version), NULL);
+	mlops_write_end(&w);
 }
 
 int
-mlops_registry_drop_model(const char *model)
+mlops_registry_drop_model(const char *name)
 {
-	Writer		w;
-	int64		model_id;
+	MlWriter	w;
+	MlLocked	model;
 	uint64		versions;
 
-	prevent("mlops.drop_model()");
-	write_begin(&w);
-	model_id = lock_model(&w, model, true);
-	add_int8(&w, model_id);
-	run(&w, "DELETE FROM mlops_private.alias WHERE model_id = $1");
-	add_int8(&w, model_id);
-	versions = run(&w, "DELETE FROM mlops_private.version WHERE model_id = $1");
-	add_int8(&w, model_id);
-	run(&w, "DELETE FROM mlops_private.model WHERE model_id = $1");
-	write_end(&w);
+	mlops_write_begin(&w, "mlops.drop_model()");
+	mlops_registry_lock(&w, name, ML_PRIVILEGE_MANAGE, true, &model);
+	mlops_write_int8(&w, model.model_id);
+	mlops_write_run(&w, "DELETE FROM mlops_private.alias WHERE model_id = $1");
+	mlops_write_int8(&w, model.model_id);
+	versions = mlops_write_run(&w, "DELETE FROM mlops_private.version WHERE model_id = $1");
+	mlops_write_int8(&w, model.model_id);
+	mlops_write_run(&w, "DELETE FROM mlops_private.model_grant WHERE model_id = $1");
+	mlops_write_int8(&w, model.model_id);
+	mlops_write_run(&w, "DELETE FROM mlops_private.model WHERE model_id = $1");
+	mlops_audit_add(&w, "model.drop", "model", name, NULL);
+	mlops_write_end(&w);
 	return (int) versions;
 }
 
@@ -473,36 +355,36 @@ mlops_registry_drop_model(const char *model)
  * unless there is one, and out again.  The index keeps others off until we end.
  */
 static void
-reserve_name(Writer *w, int64 model_id, const char *name)
+reserve_name(MlWriter *w, int64 model_id, const char *name)
 {
 	int64		reserved;
 
-	add_int8(w, model_id);
-	add_name(w, name);
-	if (run(w, "INSERT INTO mlops_private.model"
+	mlops_write_int8(w, model_id);
+	mlops_write_name(w, name);
+	if (mlops_write_run(w, "INSERT INTO mlops_private.model"
 			" (name, task, owner_oid, owner_name, owner_system, last_version)"
 			" SELECT $2, task, owner_oid, owner_name, owner_system, 0"
 			" FROM mlops_private.model WHERE model_id = $1"
 			" ON CONFLICT (name) DO NOTHING RETURNING model_id") == 0)
 		mlops_registry_deny_name(name);
-	reserved = DatumGetInt64(result(0, 1));
-	add_int8(w, reserved);
-	run(w, "DELETE FROM mlops_private.model WHERE model_id = $1");
+	reserved = DatumGetInt64(mlops_write_result(0, 1));
+	mlops_write_int8(w, reserved);
+	mlops_write_run(w, "DELETE FROM mlops_private.model WHERE model_id = $1");
 }
 
 void
-mlops_registry_rename_model(const char *model, const char *new_name)
+mlops_registry_rename_model(const char *name, const char *new_name)
 {
-	Writer		w;
-	int64		model_id;
+	MlWriter	w;
+	MlLocked	model;
 
 	mlops_name_check(new_name, "a model");
-	prevent("mlops.rename_model()");
-	write_begin(&w);
-	model_id = lock_model(&w, model, true);
-	reserve_name(&w, model_id, new_name);
-	add_int8(&w, model_id);
-	add_name(&w, new_name);
-	run(&w, "UPDATE mlops_private.model SET name = $2 WHERE model_id = $1");
-	write_end(&w);
+	mlops_write_begin(&w, "mlops.rename_model()");
+	mlops_registry_lock(&w, name, ML_PRIVILEGE_MANAGE, true, &model);
+	reserve_name(&w, model.model_id, new_name);
+	mlops_write_int8(&w, model.model_id);
+	mlops_write_name(&w, new_name);
+	mlops_write_run(&w, "UPDATE mlops_private.model SET name = $2 WHERE model_id = $1");
+	mlops_audit_add(&w, "model.rename", "model", name, mlops_jsonb_one("new_name", new_name));
+	mlops_write_end(&w);
 }

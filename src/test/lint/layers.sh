@@ -2,8 +2,8 @@
 # layers.sh: who may include whom.
 #
 #! A folder may include only the headers that the table in layers.sh lists for
-#! it, so that calls go down: api, worker > drift > catalog > gov > model > algo
-#! > tree > data > base > numeric.  Move the code to the layer that may know both
+#! it, so that calls go down: api, worker > drift, lifecycle > catalog > gov >
+#! store > model > algo > tree > data > base > numeric.  Move the code to the layer that may know both
 #! sides, or hand the thing needed down as an argument or a callback.  Widening
 #! the table is a change of design: say why in docs/internals.md.
 
@@ -17,11 +17,13 @@ data|mlops compat base error params bytes jsonb_out numeric dataset|lz4|cblas
 tree|mlops compat base error params bytes jsonb_out numeric dataset tree|executor/|catalog/|fmgr|lz4|commands/
 algo|mlops compat base error params bytes jsonb_out numeric dataset tree algo metrics|executor/|access/(?!tupdesc)|catalog/|fmgr|lz4|commands/
 model|mlops compat base error params bytes jsonb_out numeric dataset tree algo model metrics|executor/spi|lz4hc|commands/
-catalog|mlops compat base error params bytes jsonb_out dataset model catalog gov|lz4|cblas
-gov|mlops compat base error params bytes jsonb_out gov|lz4|cblas
-drift|mlops compat base error params bytes jsonb_out numeric dataset model catalog gov drift metrics|lz4|cblas
-worker|mlops compat base error params bytes jsonb_out catalog gov drift worker|lz4|cblas
-api|mlops compat base error params bytes jsonb_out numeric dataset tree algo model catalog gov drift worker metrics progress_params|lz4|cblas
+store|mlops compat base error jsonb_out store|lz4|cblas
+gov|mlops compat base error params bytes jsonb_out store gov|lz4|cblas
+catalog|mlops compat base error params bytes jsonb_out numeric dataset model store gov catalog|lz4|cblas
+lifecycle|mlops compat base error params bytes jsonb_out dataset model store gov catalog lifecycle|lz4|cblas
+drift|mlops compat base error params bytes jsonb_out numeric dataset model store gov catalog drift metrics|lz4|cblas
+worker|mlops compat base error params bytes jsonb_out store gov catalog lifecycle drift worker|lz4|cblas
+api|mlops compat base error params bytes jsonb_out numeric dataset tree algo model store gov catalog lifecycle drift worker metrics progress_params|lz4|cblas
 "
 
 check()

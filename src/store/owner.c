@@ -1,14 +1,10 @@
 /*-------------------------------------------------------------------------
  *
- * access.c
- *	  Who may do what, and the one place where the user id is switched.
- *
- * Until privileges per model arrive, the owner of a model, roles that have
- * the owner's privileges, and superusers may do everything with it; others
- * cannot tell it from a model that does not exist.
+ * owner.c
+ *	  The extension's owner, and the one place where the user id is switched.
  *
  * IDENTIFICATION
- *	  src/gov/access.c
+ *	  src/store/owner.c
  *
  *-------------------------------------------------------------------------
  */
@@ -20,34 +16,14 @@
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
 
-#include "mlops/gov.h"
+#include "mlops/store.h"
 
-bool
-mlops_access_allowed(Oid owner, Oid role)
-{
-	if (!OidIsValid(owner))
-		return superuser_arg(role);
-	return has_privs_of_role(role, owner);
-}
-
-void
-mlops_access_deny_model(const char *name)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("model \"%s\" does not exist", name),
-			 errhint("The view mlops.models lists the models you may use.")));
-	pg_unreachable();
-}
-
-/* The role that owns the extension, and with it our tables. */
-static Oid
-extension_owner(void)
+Oid
+mlops_extension_owner(void)
 {
 	Oid			extension = get_extension_oid("mlops", true);
 	Oid			owner = InvalidOid;
@@ -77,9 +53,9 @@ extension_owner(void)
 }
 
 void
-mlops_access_become_owner(MlUserSwitch *sw)
+mlops_become_owner(MlUserSwitch *sw)
 {
-	Oid			owner = extension_owner();
+	Oid			owner = mlops_extension_owner();
 
 	GetUserIdAndSecContext(&sw->saved_user, &sw->saved_context);
 	SetUserIdAndSecContext(owner,
@@ -92,7 +68,7 @@ mlops_access_become_owner(MlUserSwitch *sw)
 }
 
 void
-mlops_access_return(MlUserSwitch *sw)
+mlops_return_from_owner(MlUserSwitch *sw)
 {
 	AtEOXact_GUC(false, sw->guc_level);
 	SetUserIdAndSecContext(sw->saved_user, sw->saved_context);

@@ -1,0 +1,27 @@
+/* sql/install/96_policies.sql: row level security, on one page.
+ *
+ * Nobody but the owner of the extension holds a privilege on these tables, and the views
+ * check rights themselves; the policies are for a stray grant.  They are TO PUBLIC with the
+ * test inside, one per table, and FOR SELECT: a stray grant writes nothing.  pg_dump leaves out the policies of an extension's tables, so
+ * all of them are made here.
+ */
+
+ALTER TABLE mlops_private.model ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.model FOR SELECT
+    USING (mlops_private.may_any(model_id));
+
+ALTER TABLE mlops_private.version ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.version FOR SELECT
+    USING (mlops_private.may(model_id, 'artifact'));
+
+ALTER TABLE mlops_private.alias ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.alias FOR SELECT
+    USING (mlops_private.may(model_id, 'read'));
+
+ALTER TABLE mlops_private.model_grant ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.model_grant FOR SELECT
+    USING (mlops_private.may(model_id, 'manage'));
+
+ALTER TABLE mlops_private.audit_pending ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.audit_pending FOR SELECT
+    USING (mlops_private.may_database('audit'));

@@ -1,0 +1,224 @@
+/*-------------------------------------------------------------------------
+ *
+ * writer.c
+ *	  Statements on our own tables, through SPI as the extension's owner.
+ *
+ * The caller's role is remembered first; then every statement runs under a
+ * snapshot of its own, or, where nothing is written, under the active one.
+ * Values reach SQL as parameters only.
+ *
+ * IDENTIFICATION
+ *	  src/store/writer.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "mlops/store.h"
+
+static void
+begin(MlWriter *w, bool reads_only)
+{
+	w->role = GetUserId();
+	w->reads_only = reads_only;
+	w->nargs = 0;
+	w->caller = CurrentMemoryContext;
+	namestrcpy(&w->role_name, GetUserNameFromId(w->role, false));
+	mlops_become_owner(&w->sw);
+	SPI_connect();
+}
+
+static void
+end(MlWriter *w)
+{
+	SPI_finish();
+	mlops_return_from_owner(&w->sw);
+}
+
+void
+mlops_write_begin(MlWriter *w, const char *command)
+{
+	PreventCommandIfReadOnly(command);
+	PreventCommandIfParallelMode(command);
+	PreventCommandDuringRecovery(command);
+	begin(w, false);
+}
+
+void
+mlops_write_end(MlWriter *w)
+{
+	end(w);
+}
+
+void
+mlops_read_begin(MlWriter *w)
+{
+	begin(w, true);
+}
+
+void
+mlops_read_end(MlWriter *w)
+{
+	end(w);
+}
+
+static void
+add(MlWriter *w, Oid type, Datum value, bool isnull)
+{
+	Assert(w->nargs < MLOPS_WRITER_ARGS);
+	w->types[w->nargs] = type;
+	w->values[w->nargs] = value;
+	w->nulls[w->nargs] = isnull ? 'n' : ' ';
+	w->nargs++;
+}
+
+void
+mlops_write_datum(MlWriter *w, Oid type, Datum value)
+{
+	add(w, type, value, false);
+}
+
+void
+mlops_write_null(MlWriter *w, Oid type)
+{
+	add(w, type, (Datum) 0, true);
+}
+
+void
+mlops_write_name(MlWriter *w, const char *name)
+{
+	Name		copy;
+
+	if (name == NULL)
+	{
+		mlops_write_null(w, NAMEOID);
+		return;
+	}
+	copy = palloc0(sizeof(NameData));
+	namestrcpy(copy, name);
+	add(w, NAMEOID, NameGetDatum(copy), false);
+}
+
+void
+mlops_write_text(MlWriter *w, const char *text)
+{
+	add(w, TEXTOID, text ? CStringGetTextDatum(text) : (Datum) 0, text == NULL);
+}
+
+void
+mlops_write_bool(MlWriter *w, bool value)
+{
+	add(w, BOOLOID, BoolGetDatum(value), false);
+}
+
+void
+mlops_write_int4(MlWriter *w, int value)
+{
+	add(w, INT4OID, Int32GetDatum(value), false);
+}
+
+void
+mlops_write_int8(MlWriter *w, int64 value)
+{
+	add(w, INT8OID, Int64GetDatum(value), false);
+}
+
+void
+mlops_write_float8(MlWriter *w, double value)
+{
+	add(w, FLOAT8OID, Float8GetDatum(value), false);
+}
+
+void
+mlops_write_oid(MlWriter *w, Oid value)
+{
+	add(w, OIDOID, ObjectIdGetDatum(value), false);
+}
+
+void
+mlops_write_time(MlWriter *w, TimestampTz value)
+{
+	add(w, TIMESTAMPTZOID, TimestampTzGetDatum(value), false);
+}
+
+void
+mlops_write_jsonb(MlWriter *w, Jsonb *value)
+{
+	add(w, JSONBOID, value ? JsonbPGetDatum(value) : (Datum) 0, value == NULL);
+}
+
+void
+mlops_write_bytea(MlWriter *w, const void *bytes, int len)
+{
+	bytea	   *copy;
+
+	if (bytes == NULL)
+	{
+		mlops_write_null(w, BYTEAOID);
+		return;
+	}
+	copy = palloc(VARHDRSZ + len);
+	SET_VARSIZE(copy, VARHDRSZ + len);
+	memcpy(VARDATA(copy), bytes, len);
+	add(w, BYTEAOID, PointerGetDatum(copy), false);
+}
+
+void
+mlops_write_role(MlWriter *w, Oid role)
+{
+	char	   *name = GetUserNameFromId(role, true);
+
+	mlops_write_oid(w, role);
+	mlops_write_name(w, name ? name : "");
+	mlops_write_int8(w, mlops_this_system());
+}
+
+uint64
+mlops_write_run(MlWriter *w, const char *sql)
+{
+	int			rc = SPI_execute_with_args(sql, w->nargs, w->types, w->values,
+										   w->nulls, w->reads_only, 0);
+
+	if (rc < 0)
+		elog(ERROR, "SPI_execute_with_args returned %s: %s",
+			 SPI_result_code_string(rc), sql);
+	w->nargs = 0;
+	return SPI_processed;
+}
+
+Datum
+mlops_write_result(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row],
+									  SPI_tuptable->tupdesc, column, &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null in column %d", column);
+	return value;
+}
+
+bool
+mlops_write_isnull(uint64 row, int column)
+{
+	bool		isnull;
+
+	(void) SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+						 column, &isnull);
+	return isnull;
+}
+
+char *
+mlops_write_string(MlWriter *w, uint64 row, int column)
+{
+	char	   *text = SPI_getvalue(SPI_tuptable->vals[row],
+									SPI_tuptable->tupdesc, column);
+
+	return text ? MemoryContextStrdup(w->caller, text) : NULL;
+}

@@ -159,4 +159,31 @@ extern void mlops_softmax(int n, double *z);	/* in place */
 extern uint64_t mlops_hash_mix(uint64_t a, uint64_t b);
 extern uint64_t mlops_hash_bytes(const void *data, size_t len, uint64_t seed);
 
+/*
+ * fingerprint.c: 128 bits of a multiset of rows, whatever the order of rows and
+ * columns; frozen.  A row is named values; a value enters as two words, which
+ * are equal where 64 bits say all of it.  Sums of parts add up.
+ */
+typedef struct MlFingerKey
+{
+	uint64_t	x[2];
+	uint64_t	m[2];
+} MlFingerKey;
+
+typedef struct MlFingerSum
+{
+	uint64_t	low;
+	uint64_t	high;
+	int64_t		rows;
+} MlFingerSum;
+
+extern void mlops_finger_key(MlFingerKey *key, const void *name, size_t len, uint64_t family);
+/* add n values of one word each, or one of two words, to a row that began with lanes of 0 */
+extern void mlops_finger_words(int n, const MlFingerKey *keys, const uint64_t *words, uint64_t lanes[2]);
+extern void mlops_finger_pair(const MlFingerKey *key, uint64_t one, uint64_t other, uint64_t lanes[2]);
+extern void mlops_finger_mix(const uint64_t lanes[2], uint64_t out[2]);	/* a row's lanes to its 128 bits */
+extern void mlops_finger_row(const uint64_t lanes[2], MlFingerSum *sum);
+extern void mlops_finger_merge(MlFingerSum *sum, const MlFingerSum *other);
+extern void mlops_finger_final(const MlFingerSum *sum, uint64_t out[2]);	/* high, low */
+
 #endif							/* MLOPS_NUMERIC_H */

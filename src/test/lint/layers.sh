@@ -13,7 +13,7 @@
 table="
 numeric|numeric|.*/.*
 base|mlops compat base error params bytes jsonb_out progress_params numeric|executor/spi|lz4
-data|mlops compat base error params bytes jsonb_out numeric dataset|lz4|cblas
+data|mlops compat base error params bytes jsonb_out numeric dataset fingerprint|lz4|cblas
 tree|mlops compat base error params bytes jsonb_out numeric dataset tree|executor/|catalog/|fmgr|lz4|commands/
 algo|mlops compat base error params bytes jsonb_out numeric dataset tree algo metrics|executor/|access/(?!tupdesc)|catalog/|fmgr|lz4|commands/
 model|mlops compat base error params bytes jsonb_out numeric dataset tree algo model metrics|executor/spi|lz4hc|commands/
@@ -23,7 +23,7 @@ catalog|mlops compat base error params bytes jsonb_out numeric dataset model sto
 lifecycle|mlops compat base error params bytes jsonb_out dataset model store gov catalog lifecycle|lz4|cblas
 drift|mlops compat base error params bytes jsonb_out numeric dataset model store gov catalog drift metrics|lz4|cblas
 worker|mlops compat base error params bytes jsonb_out store gov catalog lifecycle drift worker|lz4|cblas
-api|mlops compat base error params bytes jsonb_out numeric dataset tree algo model store gov catalog lifecycle drift worker metrics progress_params|lz4|cblas
+api|mlops compat base error params bytes jsonb_out numeric dataset tree algo model store gov catalog lifecycle drift worker metrics progress_params fingerprint|lz4|cblas
 "
 
 check()

@@ -1,0 +1,607 @@
+/*-------------------------------------------------------------------------
+ *
+ * fingerprint.c
+ *	  Values of SQL to the words of a fingerprint (numeric/fingerprint.c).
+ *
+ *	family	types								words
+ *	1		int2 int4 int8						the number, twice
+ *	2		float4 float8						bits of the double, twice; -0 is 0, NaN one NaN
+ *	3		numeric								digits without the zeros around them
+ *	4		bool								0 or 1, twice
+ *	5		text varchar char(n) name "char", enums	bytes; of char(n) without trailing blanks
+ *	6		bytea								bytes
+ *	7		date								days, twice
+ *	8, 9	timestamp, timestamptz				microseconds, twice
+ *	10		uuid								bytes
+ *	11		arrays								shape, then the elements in order
+ *	12		rows								a row of their own
+ *	13		all others							name of the type; bytes of its send function,
+ *											or else of its output function
+ *
+ * Bytes become two words by two hashes.  Families never equal one another: an
+ * integer 1 is not a numeric 1.  The rules say nothing of OIDs, so that a
+ * restored table has the fingerprint it had.
+ *
+ * Values of one word, the common case, are handled in runs of one type without
+ * a branch per value; a row with a null among them goes value by value.
+ *
+ * IDENTIFICATION
+ *	  src/data/fingerprint.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/tupmacs.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+#include "utils/uuid.h"
+
+#include "mlops/fingerprint.h"
+
+#include "data.h"
+
+/* Numbers are part of the definition. */
+typedef enum Family
+{
+	FAMILY_INTEGER = 1,
+	FAMILY_FLOAT = 2,
+	FAMILY_NUMERIC = 3,
+	FAMILY_BOOL = 4,
+	FAMILY_TEXT = 5,
+	FAMILY_BYTES = 6,
+	FAMILY_DATE = 7,
+	FAMILY_TIMESTAMP = 8,
+	FAMILY_TIMESTAMPTZ = 9,
+	FAMILY_UUID = 10,
+	FAMILY_ARRAY = 11,
+	FAMILY_ROW = 12,
+	FAMILY_OTHER = 13
+} Family;
+
+/* Those of one word come first. */
+typedef enum Kind
+{
+	KIND_FLOAT8, KIND_FLOAT4, KIND_INT8, KIND_INT4, KIND_INT2, KIND_BOOL, KIND_DATE, KIND_TIMESTAMP,
+	KIND_NUMERIC, KIND_TEXT, KIND_CHAR, KIND_BYTES, KIND_UUID, KIND_ARRAY, KIND_ROW, KIND_SEND, KIND_OUTPUT
+} Kind;
+
+#define LAST_FIXED KIND_TIMESTAMP
+
+/* Seeds of the two hashes of bytes, and the words of a null; frozen. */
+#define SEED_ONE UINT64CONST(0x1f83d9abfb41bd6b)
+#define SEED_OTHER UINT64CONST(0x5be0cd19137e2179)
+#define NULL_ONE UINT64CONST(0x6a09e667f3bcc908)
+#define NULL_OTHER UINT64CONST(0xbb67ae8584caa73b)
+
+#define CANONICAL_NAN UINT64CONST(0x7FF8000000000000)
+#define INFINITE_BITS UINT64CONST(0x7FF0000000000000)
+#define SIGN_BIT UINT64CONST(0x8000000000000000)
+
+/* One type. */
+typedef struct FingerType
+{
+	Kind		kind;
+	Family		family;
+	uint64		name;			/* hash of the type's name; family OTHER */
+	MlConverter conv;			/* kind TEXT */
+	FmgrInfo	function;		/* send or output */
+	struct FingerType *element; /* of an array */
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+	MlFingerPlan *row;			/* of the last row seen */
+} FingerType;
+
+typedef struct FingerColumn
+{
+	int			source;
+	FingerType	type;
+} FingerColumn;
+
+typedef struct Run
+{
+	Kind		kind;
+	int			n;
+} Run;
+
+struct MlFingerPlan
+{
+	MemoryContext context;
+	Oid			type;			/* of a row within a row */
+	int32		typmod;
+	TupleDesc	desc;
+	Datum	   *values;			/* room for deforming one */
+	bool	   *nulls;
+	int			nruns;
+	Run		   *runs;
+	int			nfixed;
+	int		   *sources;		/* columns of one word, by run */
+	uint64	   *words;
+	int			nothers;
+	FingerColumn *others;
+	MlFingerKey *keys;			/* of both */
+};
+
+static void value_words(FingerType *type, MemoryContext context, Datum value, uint64 out[2]);
+
+static void
+classify(FingerType *type, Oid base)
+{
+	type->family = FAMILY_OTHER;
+	type->kind = KIND_SEND;
+	switch (base)
+	{
+#define IS(oid, k, f) case oid: type->kind = k; type->family = f; break
+		IS(INT2OID, KIND_INT2, FAMILY_INTEGER);
+		IS(INT4OID, KIND_INT4, FAMILY_INTEGER);
+		IS(INT8OID, KIND_INT8, FAMILY_INTEGER);
+		IS(FLOAT4OID, KIND_FLOAT4, FAMILY_FLOAT);
+		IS(FLOAT8OID, KIND_FLOAT8, FAMILY_FLOAT);
+		IS(NUMERICOID, KIND_NUMERIC, FAMILY_NUMERIC);
+		IS(BOOLOID, KIND_BOOL, FAMILY_BOOL);
+		IS(TEXTOID, KIND_TEXT, FAMILY_TEXT);
+		IS(VARCHAROID, KIND_TEXT, FAMILY_TEXT);
+		IS(BPCHAROID, KIND_TEXT, FAMILY_TEXT);
+		IS(NAMEOID, KIND_TEXT, FAMILY_TEXT);
+		IS(CHAROID, KIND_CHAR, FAMILY_TEXT);
+		IS(BYTEAOID, KIND_BYTES, FAMILY_BYTES);
+		IS(DATEOID, KIND_DATE, FAMILY_DATE);
+		IS(TIMESTAMPOID, KIND_TIMESTAMP, FAMILY_TIMESTAMP);
+		IS(TIMESTAMPTZOID, KIND_TIMESTAMP, FAMILY_TIMESTAMPTZ);
+		IS(UUIDOID, KIND_UUID, FAMILY_UUID);
+#undef IS
+		default:
+			break;
+	}
+}
+
+/* The name of a type without its schema. */
+static uint64
+hash_type_name(Oid base)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(base));
+	Form_pg_type form;
+	uint64		hash;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", base);
+	form = (Form_pg_type) GETSTRUCT(tuple);
+	hash = mlops_hash_bytes(NameStr(form->typname), strlen(NameStr(form->typname)), SEED_ONE);
+	ReleaseSysCache(tuple);
+	return hash;
+}
+
+/* A type whose values are known to nobody but its functions. */
+static void
+init_other(FingerType *type, Oid base, MemoryContext context)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(base));
+	Form_pg_type form;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", base);
+	form = (Form_pg_type) GETSTRUCT(tuple);
+	type->kind = OidIsValid(form->typsend) ? KIND_SEND : KIND_OUTPUT;
+	fmgr_info_cxt(type->kind == KIND_SEND ? form->typsend : form->typoutput,
+				  &type->function, context);
+	ReleaseSysCache(tuple);
+	type->name = hash_type_name(base);
+}
+
+/* Allocates in CurrentMemoryContext, which is "context". */
+static void
+init_type(FingerType *type, Oid oid, MemoryContext context)
+{
+	Oid			base = getBaseType(oid);
+	Oid			element = get_element_type(base);
+
+	memset(type, 0, sizeof(FingerType));
+	get_typlenbyvalalign(base, &type->typlen, &type->typbyval, &type->typalign);
+	classify(type, base);
+	if (OidIsValid(element))
+	{
+		type->kind = KIND_ARRAY;
+		type->family = FAMILY_ARRAY;
+		type->element = palloc(sizeof(FingerType));
+		init_type(type->element, element, context);
+		return;
+	}
+	if (type_is_rowtype(base))
+	{
+		type->kind = KIND_ROW;
+		type->family = FAMILY_ROW;
+		return;
+	}
+	if (get_typtype(base) == TYPTYPE_ENUM)
+	{
+		type->kind = KIND_TEXT;
+		type->family = FAMILY_TEXT;
+	}
+	if (type->kind == KIND_TEXT)
+		mlops_converter_init(&type->conv, base, "");
+	else if (type->family == FAMILY_OTHER)
+		init_other(type, base, context);
+}
+
+/* Columns of one word to the front, by kind; the others behind them. */
+static void
+arrange(MlFingerPlan *plan, FingerColumn *columns, int n)
+{
+	TupleDesc	desc = plan->desc;
+	int			k = 0;
+
+	for (int kind = 0; kind <= LAST_FIXED; kind++)
+	{
+		Run		   *run = &plan->runs[plan->nruns];
+
+		run->kind = kind;
+		for (int i = 0; i < n; i++)
+		{
+			if ((int) columns[i].type.kind != kind)
+				continue;
+			plan->sources[plan->nfixed++] = columns[i].source;
+			run->n++;
+		}
+		plan->nruns += run->n > 0;
+	}
+	for (int i = 0; i < n; i++)
+	{
+		if (columns[i].type.kind > LAST_FIXED)
+			plan->others[plan->nothers++] = columns[i];
+	}
+	for (int kind = 0; kind <= LAST_FIXED + 1; kind++)
+	{
+		for (int i = 0; i < n; i++)
+		{
+			const char *name = NameStr(TupleDescAttr(desc, columns[i].source)->attname);
+
+			if (Min((int) columns[i].type.kind, LAST_FIXED + 1) == kind)
+				mlops_finger_key(&plan->keys[k++], name, strlen(name), columns[i].type.family);
+		}
+	}
+}
+
+MlFingerPlan *
+mlops_finger_plan_make(TupleDesc desc, const bool *wanted, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	MlFingerPlan *plan = palloc0(sizeof(MlFingerPlan));
+	FingerColumn *columns = palloc0(sizeof(FingerColumn) * Max(desc->natts, 1));
+	int			n = 0;
+
+	plan->context = context;
+	plan->desc = CreateTupleDescCopy(desc);
+	plan->type = desc->tdtypeid;
+	plan->typmod = desc->tdtypmod;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (TupleDescAttr(desc, i)->attisdropped || (wanted != NULL && !wanted[i]))
+			continue;
+		columns[n].source = i;
+		init_type(&columns[n++].type, TupleDescAttr(desc, i)->atttypid, context);
+	}
+	plan->values = palloc(sizeof(Datum) * Max(desc->natts, 1));
+	plan->nulls = palloc(sizeof(bool) * Max(desc->natts, 1));
+	plan->runs = palloc0(sizeof(Run) * (LAST_FIXED + 2));
+	plan->sources = palloc(sizeof(int) * Max(n, 1));
+	plan->words = palloc0(sizeof(uint64) * Max(n, 1));
+	plan->others = palloc(sizeof(FingerColumn) * Max(n, 1));
+	plan->keys = palloc0(sizeof(MlFingerKey) * Max(n, 1));
+	arrange(plan, columns, n);
+	pfree(columns);
+	MemoryContextSwitchTo(old);
+	return plan;
+}
+
+/* A double's bits, one for each value. */
+static inline uint64
+float_word(double number)
+{
+	union
+	{
+		double		number;
+		uint64		bits;
+	}			u;
+
+	u.number = number;
+	u.bits = u.bits == SIGN_BIT ? 0 : u.bits;
+	return (u.bits & ~SIGN_BIT) > INFINITE_BITS ? CANONICAL_NAN : u.bits;
+}
+
+static inline uint64
+fixed_word(Kind kind, Datum value)
+{
+	switch (kind)
+	{
+		case KIND_FLOAT8:
+			return float_word(DatumGetFloat8(value));
+		case KIND_FLOAT4:
+			return float_word(DatumGetFloat4(value));
+		case KIND_INT8:
+			return (uint64) DatumGetInt64(value);
+		case KIND_INT4:
+			return (uint64) (int64) DatumGetInt32(value);
+		case KIND_INT2:
+			return (uint64) (int64) DatumGetInt16(value);
+		case KIND_BOOL:
+			return DatumGetBool(value) ? 1 : 0;
+		case KIND_DATE:
+			return (uint64) (int64) DatumGetDateADT(value);
+		default:
+			return (uint64) DatumGetTimestamp(value);
+	}
+}
+
+/* The words of the columns of one kind; returns whether one of them is null (and its word nothing). */
+static pg_attribute_always_inline bool
+fill_run(Kind kind, int n, const int *sources, const Datum *values, const bool *nulls, uint64 *words)
+{
+	bool		any = false;
+
+	for (int i = 0; i < n; i++)
+	{
+		int			s = sources[i];
+
+#ifndef USE_FLOAT8_BYVAL
+		if (nulls[s])
+		{
+			any = true;
+			continue;
+		}
+#endif
+		any |= nulls[s];
+		words[i] = fixed_word(kind, values[s]);
+	}
+	return any;
+}
+
+static bool
+fill_words(const MlFingerPlan *plan, const Datum *values, const bool *nulls)
+{
+	const int  *sources = plan->sources;
+	uint64	   *words = plan->words;
+	bool		any = false;
+
+	for (int r = 0; r < plan->nruns; r++)
+	{
+		int			n = plan->runs[r].n;
+
+		switch (plan->runs[r].kind)
+		{
+#define RUN(kind) case kind: any |= fill_run(kind, n, sources, values, nulls, words); break
+			RUN(KIND_FLOAT8);
+			RUN(KIND_FLOAT4);
+			RUN(KIND_INT8);
+			RUN(KIND_INT4);
+			RUN(KIND_INT2);
+			RUN(KIND_BOOL);
+			RUN(KIND_DATE);
+			RUN(KIND_TIMESTAMP);
+#undef RUN
+			default:
+				break;
+		}
+		sources += n;
+		words += n;
+	}
+	return any;
+}
+
+static void
+hash_words(const void *data, Size len, uint64 out[2])
+{
+	out[0] = mlops_hash_bytes(data, len, SEED_ONE);
+	out[1] = mlops_hash_bytes(data, len, SEED_OTHER);
+}
+
+/* Take a word into a pair that stands for what came before it. */
+static void
+chain(uint64 out[2], uint64 one, uint64 other)
+{
+	out[0] = mlops_hash_mix(out[0], one);
+	out[1] = mlops_hash_mix(out[1], other);
+}
+
+/*
+ * A numeric's digits as its send function gives them: int16 of ndigits,
+ * weight, sign, dscale, then the digits to the base 10,000.  How many digits
+ * are shown (dscale) is no part of the value.
+ */
+static void
+numeric_words(Datum value, uint64 out[2])
+{
+	bytea	   *sent = DatumGetByteaPP(DirectFunctionCall1(numeric_send, value));
+	const char *p = VARDATA_ANY(sent);
+	int			n = (int) (VARSIZE_ANY_EXHDR(sent) / 2) - 4;
+	char		head[4];
+	int			weight = (int16) (((uint8) p[2] << 8) | (uint8) p[3]);
+
+	memcpy(head + 2, p + 4, 2);
+	p += 8;
+	for (; n > 0 && p[0] == 0 && p[1] == 0; p += 2, n--)
+		weight--;
+	while (n > 0 && p[2 * n - 2] == 0 && p[2 * n - 1] == 0)
+		n--;
+	/* zero has no sign; NaN and infinity have no digits but theirs */
+	if (n == 0)
+		weight = 0;
+	head[0] = (char) ((weight >> 8) & 0xff);
+	head[1] = (char) (weight & 0xff);
+	hash_words(p, 2 * n, out);
+	chain(out, mlops_hash_bytes(head, 4, SEED_ONE), mlops_hash_bytes(head, 4, SEED_OTHER));
+}
+
+static void
+array_words(FingerType *type, MemoryContext context, Datum value, uint64 out[2])
+{
+	ArrayType  *array = DatumGetArrayTypeP(value);
+	FingerType *element = type->element;
+	int			ndim = ARR_NDIM(array);
+	int			n = ArrayGetNItems(ndim, ARR_DIMS(array));
+	const bits8 *bitmap = ARR_NULLBITMAP(array);
+	const char *data = mlops_array_data(array);
+
+	out[0] = mlops_hash_mix(element->family, ndim);
+	out[1] = mlops_hash_mix(out[0], SEED_OTHER);
+	for (int i = 0; i < ndim; i++)
+		chain(out, ARR_DIMS(array)[i], (uint64) (int64) ARR_LBOUND(array)[i]);
+	for (int i = 0; i < ndim; i++)
+		chain(out, (uint64) (int64) ARR_LBOUND(array)[i], ARR_DIMS(array)[i]);
+	for (int i = 0; i < n; i++)
+	{
+		uint64		words[2] = {NULL_ONE, NULL_OTHER};
+
+		CHECK_EVERY_64K(i);
+		if (bitmap == NULL || (bitmap[i / 8] & (1 << (i % 8))) != 0)
+		{
+			data = (const char *) att_align_pointer(data, element->typalign, element->typlen, data);
+			value_words(element, context, fetch_att(data, element->typbyval, element->typlen), words);
+			data = att_addlength_pointer(data, element->typlen, data);
+		}
+		chain(out, words[0], words[1]);
+	}
+}
+
+/* The lanes of one row. */
+static void
+row_lanes(MlFingerPlan *plan, const Datum *values, const bool *nulls, uint64 lanes[2])
+{
+	const MlFingerKey *keys = plan->keys;
+
+	lanes[0] = lanes[1] = 0;
+	if (likely(!fill_words(plan, values, nulls)))
+		mlops_finger_words(plan->nfixed, keys, plan->words, lanes);
+	else
+	{
+		for (int i = 0; i < plan->nfixed; i++)
+		{
+			bool		isnull = nulls[plan->sources[i]];
+
+			mlops_finger_pair(&keys[i], isnull ? NULL_ONE : plan->words[i],
+							  isnull ? NULL_OTHER : plan->words[i], lanes);
+		}
+	}
+	keys += plan->nfixed;
+	for (int i = 0; i < plan->nothers; i++)
+	{
+		FingerColumn *column = &plan->others[i];
+		uint64		words[2] = {NULL_ONE, NULL_OTHER};
+
+		if (!nulls[column->source])
+			value_words(&column->type, plan->context, values[column->source], words);
+		mlops_finger_pair(&keys[i], words[0], words[1], lanes);
+	}
+}
+
+/* A row within a row, of a type that may change from one to the next where it is anonymous. */
+static void
+row_words(FingerType *type, MemoryContext context, Datum value, uint64 out[2])
+{
+	HeapTupleHeader header = DatumGetHeapTupleHeader(value);
+	Oid			oid = HeapTupleHeaderGetTypeId(header);
+	int32		typmod = HeapTupleHeaderGetTypMod(header);
+	HeapTupleData tuple;
+	uint64		lanes[2];
+
+	check_stack_depth();
+	if (type->row == NULL || type->row->type != oid || type->row->typmod != typmod)
+	{
+		TupleDesc	desc = lookup_rowtype_tupdesc(oid, typmod);
+
+		if (type->row != NULL)
+			MemoryContextDelete(type->row->context);
+		type->row = mlops_finger_plan_make(desc, NULL,
+										   AllocSetContextCreate(context, "mlops fingerprint row",
+																 ALLOCSET_SMALL_SIZES));
+		ReleaseTupleDesc(desc);
+	}
+	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = header;
+	heap_deform_tuple(&tuple, type->row->desc, type->row->values, type->row->nulls);
+	row_lanes(type->row, type->row->values, type->row->nulls, lanes);
+	mlops_finger_mix(lanes, out);
+}
+
+/* The two words of a value that is not null. */
+static void
+value_words(FingerType *type, MemoryContext context, Datum value, uint64 out[2])
+{
+	MlString	s;
+	bytea	   *bytes;
+	char		one;
+
+	switch (type->kind)
+	{
+		case KIND_NUMERIC:
+			numeric_words(value, out);
+			break;
+		case KIND_TEXT:
+			s = mlops_convert_text(&type->conv, value);
+			hash_words(s.data, s.len, out);
+			break;
+		case KIND_CHAR:
+			one = DatumGetChar(value);
+			hash_words(&one, one != '\0', out);
+			break;
+		case KIND_BYTES:
+			bytes = DatumGetByteaPP(value);
+			hash_words(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), out);
+			break;
+		case KIND_UUID:
+			hash_words(DatumGetPointer(value), UUID_LEN, out);
+			break;
+		case KIND_ARRAY:
+			array_words(type, context, value, out);
+			break;
+		case KIND_ROW:
+			row_words(type, context, value, out);
+			break;
+		case KIND_SEND:
+			bytes = SendFunctionCall(&type->function, value);
+			hash_words(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), out);
+			chain(out, type->name, type->name);
+			break;
+		case KIND_OUTPUT:
+			s.data = OutputFunctionCall(&type->function, value);
+			hash_words(s.data, strlen(s.data), out);
+			chain(out, type->name, type->name);
+			break;
+		default:
+			out[0] = out[1] = fixed_word(type->kind, value);
+			break;
+	}
+}
+
+void
+mlops_finger_plan_row(MlFingerPlan *plan, const Datum *values, const bool *nulls, MlFingerSum *sum)
+{
+	uint64		lanes[2];
+
+	row_lanes(plan, values, nulls, lanes);
+	mlops_finger_row(lanes, sum);
+}
+
+void
+mlops_finger_text(const MlFingerSum *sum, char text[MLOPS_FINGERPRINT_LEN + 1])
+{
+	uint64		out[2];
+
+	mlops_finger_final(sum, out);
+	snprintf(text, MLOPS_FINGERPRINT_LEN + 1, "%016llx%016llx",
+			 (unsigned long long) out[0], (unsigned long long) out[1]);
+}

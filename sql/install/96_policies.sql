@@ -25,3 +25,7 @@ CREATE POLICY readers ON mlops_private.model_grant FOR SELECT
 ALTER TABLE mlops_private.audit_pending ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.audit_pending FOR SELECT
     USING (mlops_private.may_database('audit'));
+
+ALTER TABLE mlops_private.card ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.card FOR SELECT
+    USING (mlops_private.may(model_id, 'read'));

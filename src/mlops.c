@@ -14,6 +14,7 @@
 
 #include "mlops/base.h"
 #include "mlops/compat.h"
+#include "mlops/label.h"
 
 MLOPS_MODULE_MAGIC;
 
@@ -23,4 +24,5 @@ void
 _PG_init(void)
 {
 	mlops_guc_init();
+	mlops_label_init();
 }

@@ -69,4 +69,11 @@
 #define mlops_local_beentry(index) pgstat_fetch_stat_local_beentry(index)
 #endif
 
+/* 16 has one function for owners of whatever; needs utils/acl.h and catalog/pg_class.h */
+#if PG_VERSION_NUM >= 160000
+#define mlops_owns_relation(relid, role) object_ownercheck(RelationRelationId, relid, role)
+#else
+#define mlops_owns_relation(relid, role) pg_class_ownercheck(relid, role)
+#endif
+
 #endif							/* MLOPS_COMPAT_H */

@@ -27,6 +27,7 @@
 #define MLOPS_DATASET_H
 
 #include "access/tupdesc.h"
+#include "nodes/pg_list.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
 
@@ -161,6 +162,7 @@ typedef struct MlWish
 	double		watch;			/* fraction of the rows not held out that decide when to stop (surveys), 0 for none */
 	bool		quiet;			/* no NOTICEs: the source was read before */
 	double		sample;			/* fraction of the rows to read, chosen by row hash; 0 or 1: all */
+	bool		allow_labelled; /* columns labelled as personal data may be used where they are named */
 } MlWish;
 
 /* binding.c */
@@ -200,6 +202,7 @@ struct MlDataset
 	uint8	  **part;			/* per block and row: 0 training, 1 holdout */
 	bool		is_weighted;
 	bool		rls_applied;	/* a policy filtered what was read */
+	List	   *labelled;		/* MlLabelled * (label.h): used in spite of their labels */
 };
 
 /*
@@ -236,6 +239,7 @@ struct MlSurvey
 	int64		nholdout;
 	bool		is_weighted;
 	bool		rls_applied;
+	List	   *labelled;		/* MlLabelled * (label.h): used in spite of their labels */
 	double		sum_weight;		/* sum of class_total; for a regression, that of the one class of all rows */
 
 	/*

@@ -88,4 +88,7 @@ extern void mlops_audit_add(MlWriter *w, const char *action, const char *kind,
 extern void mlops_audit_denied(const char *privilege, const char *kind, const char *object);
 extern void mlops_audit_revealed(const char *what, const char *kind, const char *object);
 
+/* ownership.c: error 42501 unless the current user owns the relation; 42P01: it is gone */
+extern void mlops_require_relation_owner(Oid relid);
+
 #endif							/* MLOPS_GOV_H */

@@ -21,10 +21,12 @@ GRANT SELECT ON mlops.aliases TO PUBLIC;
 GRANT SELECT ON mlops.privileges TO PUBLIC;
 GRANT SELECT ON mlops.grants TO PUBLIC;
 GRANT SELECT ON mlops.progress TO PUBLIC;
+GRANT SELECT ON mlops.labels TO PUBLIC;
 
 -- functions inside views run as the user who asks; the schema stays closed to names
 GRANT EXECUTE ON FUNCTION mlops_private.may(bigint, text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.may_any(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.may_database(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.progress() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION mlops_private.label_parts(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.current_owner(oid, name, bigint) TO PUBLIC;

@@ -11,6 +11,7 @@
 #ifndef MLOPS_DATA_H
 #define MLOPS_DATA_H
 
+#include "catalog/objectaddress.h"
 #include "executor/tuptable.h"
 #include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
@@ -18,6 +19,7 @@
 
 #include "mlops/compat.h"
 #include "mlops/dataset.h"
+#include "mlops/label.h"
 #include "mlops/numeric.h"
 
 /* source.c */
@@ -27,6 +29,9 @@ extern MlSource *mlops_source_narrow(MlSource *source, const bool *wanted);
 
 /* A fresh rewritten Query of the source, analysed under the current user. */
 extern Query *mlops_source_analyze(MlSource *source);
+
+/* The Query as it is written: views are relations in it. */
+extern Query *mlops_source_parse(MlSource *source);
 
 /* Index in source->desc of the column, or an error (42703, 42702) that names it. */
 extern int	mlops_column_require(TupleDesc desc, const char *name);
@@ -52,6 +57,14 @@ extern bool mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg);
 
 /* Could the query answer with other rows when it is run again under the same snapshot? */
 extern bool mlops_query_is_fickle(Query *query);
+
+/* label.c: every label of ours in this database (MlSetLabel *) */
+typedef struct MlSetLabel
+{
+	ObjectAddress object;
+	char	   *text;
+} MlSetLabel;
+extern List *mlops_label_list(void);
 
 /* convert.c: one column's datums to numbers, bytes and hash words */
 typedef enum MlConvert
@@ -165,6 +178,7 @@ typedef struct MlPlan
 	MlColumn   *hashed;
 	bool		quiet;			/* no NOTICEs */
 	StringInfo	excluded;		/* '"id" (primary key), ...' */
+	List	   *labelled;		/* MlLabelled *: used in spite of their labels */
 } MlPlan;
 extern MlPlan *mlops_plan_make(MlSource *source, const MlWish *wish);
 extern void mlops_plan_exclude(MlPlan *plan, const char *column, const char *reason);

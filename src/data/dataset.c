@@ -129,6 +129,7 @@ mlops_dataset_read(MlSource *source, const MlWish *wish)
 	data->part = store->part;
 	data->is_weighted = plan->has_weight;
 	data->rls_applied = read->rls_applied;
+	data->labelled = plan->labelled;
 	MemoryContextSwitchTo(old);
 	return data;
 }

@@ -53,12 +53,51 @@ may_read(MlSource *source, const char *column)
 	return pg_attribute_aclcheck(source->relid, attnum, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
 }
 
+/*
+ * The word that labels a column of the source as personal data; NULL: it is
+ * not, or may be used nevertheless, which is noted.
+ */
+static const char *
+forbidding_label(MlPlan *plan, const MlWish *wish, const char *column, const char *text, bool asked)
+{
+	MlLabel		label;
+	MlLabelled *labelled;
+
+	if (text == NULL)
+		return NULL;
+	(void) mlops_label_parse(text, &label);
+	if (!label.is_pii)
+		return NULL;
+	if (!asked || !wish->allow_labelled)
+		return label.pii;
+	labelled = palloc(sizeof(MlLabelled));
+	labelled->column = pstrdup(column);
+	labelled->label = pstrdup(text);
+	plan->labelled = lappend(plan->labelled, labelled);
+	return NULL;
+}
+
+/* A column that is named must not be personal data, unless that is allowed. */
+static void
+check_label(MlPlan *plan, const MlWish *wish, const char *column, const char *text, const char *what)
+{
+	const char *word = forbidding_label(plan, wish, column, text, true);
+
+	if (word != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("%s \"%s\" is labelled \"%s\"", what, column, word),
+				 errdetail("A column counts as labelled when any column beneath it is, through views and expressions."),
+				 errhint("Leave it out, or have a policy of the model allow personal data.")));
+}
+
 /* Add a feature unless its part is taken; "asked" makes that an error. */
 static void
 consider_feature(MlPlan *plan, MlSource *source, const MlWish *wish,
-				 int index, bool asked)
+				 const char *label, int index, bool asked)
 {
 	MlColumn   *column = &plan->features[plan->nfeatures];
+	const char *word;
 	char	   *type;
 
 	init_column(column, source->desc, index);
@@ -79,6 +118,12 @@ consider_feature(MlPlan *plan, MlSource *source, const MlWish *wish,
 		mlops_plan_exclude(plan, column->name, "primary key");
 		return;
 	}
+	word = asked ? NULL : forbidding_label(plan, wish, column->name, label, false);
+	if (word != NULL)
+	{
+		mlops_plan_exclude(plan, column->name, psprintf("labelled \"%s\"", word));
+		return;
+	}
 	if (column->family == 0)
 	{
 		type = format_type_be(TupleDescAttr(source->desc, index)->atttypid);
@@ -90,6 +135,8 @@ consider_feature(MlPlan *plan, MlSource *source, const MlWish *wish,
 		mlops_plan_exclude(plan, column->name, psprintf("type %s", type));
 		return;
 	}
+	if (asked)
+		check_label(plan, wish, column->name, label, "feature");
 	column->missing = column->family == ML_COLUMN_TEXT ?
 		wish->missing_category : wish->missing_number;
 	column->width = column->family == ML_COLUMN_ARRAY ? 0 : 1;
@@ -97,7 +144,7 @@ consider_feature(MlPlan *plan, MlSource *source, const MlWish *wish,
 }
 
 static void
-choose_features(MlPlan *plan, MlSource *source, const MlWish *wish)
+choose_features(MlPlan *plan, MlSource *source, const MlWish *wish, const char *const *labels)
 {
 	TupleDesc	desc = source->desc;
 
@@ -106,6 +153,8 @@ choose_features(MlPlan *plan, MlSource *source, const MlWish *wish)
 	{
 		for (int i = 0; i < wish->nfeatures; i++)
 		{
+			int			index;
+
 			for (int j = 0; j < i; j++)
 			{
 				if (strcmp(wish->features[i], wish->features[j]) == 0)
@@ -114,8 +163,8 @@ choose_features(MlPlan *plan, MlSource *source, const MlWish *wish)
 							 errmsg("feature \"%s\" is listed more than once",
 									wish->features[i])));
 			}
-			consider_feature(plan, source, wish,
-							 mlops_column_require(desc, wish->features[i]), true);
+			index = mlops_column_require(desc, wish->features[i]);
+			consider_feature(plan, source, wish, labels[index], index, true);
 		}
 		return;
 	}
@@ -124,7 +173,7 @@ choose_features(MlPlan *plan, MlSource *source, const MlWish *wish)
 		const char *name = NameStr(TupleDescAttr(desc, i)->attname);
 
 		(void) mlops_column_require(desc, name);
-		consider_feature(plan, source, wish, i, false);
+		consider_feature(plan, source, wish, labels[i], i, false);
 	}
 }
 
@@ -178,24 +227,27 @@ MlPlan *
 mlops_plan_make(MlSource *source, const MlWish *wish)
 {
 	MlPlan	   *plan = palloc0(sizeof(MlPlan));
+	const char *const *labels = mlops_source_labels(source);
 
 	plan->excluded = makeStringInfo();
 	plan->quiet = wish->quiet;
 	init_column(&plan->target, source->desc,
 				mlops_column_require(source->desc, wish->target));
+	check_label(plan, wish, plan->target.name, labels[plan->target.source], "target");
 	if (wish->weight)
 	{
 		plan->has_weight = true;
 		init_column(&plan->weight, source->desc,
 					mlops_column_require(source->desc, wish->weight));
 		mlops_require_number(&plan->weight.conv, "weight");
+		check_label(plan, wish, plan->weight.name, labels[plan->weight.source], "weight");
 		if (strcmp(wish->weight, wish->target) == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("column \"%s\" cannot be the target and the weight at the same time",
 							wish->target)));
 	}
-	choose_features(plan, source, wish);
+	choose_features(plan, source, wish, labels);
 	if (plan->nfeatures == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),

@@ -24,6 +24,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/analyze.h"
 #include "parser/parsetree.h"
 #include "parser/parser.h"
 #include "tcop/tcopprot.h"
@@ -99,6 +100,14 @@ refuse_walker(Node *node, void *context)
 		return query_tree_walker(query, refuse_walker, context, 0);
 	}
 	return expression_tree_walker(node, refuse_walker, context);
+}
+
+Query *
+mlops_source_parse(MlSource *source)
+{
+	SourceQuery *sq = (SourceQuery *) source->query;
+
+	return parse_analyze_fixedparams(copyObject(sq->raw), sq->sql, NULL, 0, NULL);
 }
 
 Query *

@@ -334,6 +334,7 @@ mlops_survey_read(MlSource *source, const MlWish *wish)
 	survey->nskipped = rows->read->nskip_target + rows->read->nskip_weight + rows->read->nskip_feature;
 	survey->is_weighted = plan->has_weight;
 	survey->rls_applied = rows->read->rls_applied;
+	survey->labelled = plan->labelled;
 	MemoryContextSwitchTo(old);
 	return survey;
 }
@@ -421,6 +422,7 @@ mlops_survey_dataset(const MlDataset *data)
 	survey->nskipped = data->nskipped;
 	survey->is_weighted = data->is_weighted;
 	survey->rls_applied = data->rls_applied;
+	survey->labelled = data->labelled;
 	MemoryContextSwitchTo(old);
 	return survey;
 }

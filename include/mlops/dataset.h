@@ -193,6 +193,7 @@ struct MlDataset
 	MemoryContext context;		/* holds everything below */
 	MlSignature *sig;			/* complete: dictionaries, fills, classes */
 	int64		nrows;			/* rows kept */
+	int64		nseen;			/* rows the source showed */
 	int64		nskipped;		/* rows left out: NULL target, zero or NULL weight, policy SKIP */
 	int64		nimputed;		/* cells replaced by MEAN or MEDIAN */
 	int64		ntrain;			/* rows with part 0 */
@@ -233,6 +234,7 @@ struct MlSurvey
 	MemoryContext context;		/* holds everything below */
 	MlSignature *sig;			/* complete: dictionaries (of all rows), classes; numbers are not filled in */
 	int64		nrows;			/* rows kept */
+	int64		nseen;			/* rows the source showed */
 	int64		nskipped;
 	int64		ntrain;
 	int64		nwatch;

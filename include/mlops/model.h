@@ -98,6 +98,7 @@ extern void mlops_train_wish(const MlAlgo *algo, const MlParams *params, MlWish 
 typedef struct MlRowCounts
 {
 	int64		nrows;			/* kept */
+	int64		nseen;			/* the source showed */
 	int64		ntrain;
 	int64		nwatch;			/* that decided when to stop */
 	int64		nholdout;

@@ -26,6 +26,7 @@
 
 /* The role that owns the extension, and with it our tables; error 55000 where it is not installed. */
 extern Oid	mlops_extension_owner(void);
+extern char *mlops_extension_version(void);	/* as CREATE EXTENSION recorded it; palloc'd */
 
 /*
  * Run statements on our own tables as the extension's owner:

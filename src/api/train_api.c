@@ -49,6 +49,8 @@ static const MlParamDef validation_params[] = {
 	"how the model is measured"},
 	{"refit", ML_PARAM_BOOLEAN, 0, 0, 1, NULL,
 	"after measuring, fit again on all rows and store that"},
+	{"training_metrics", ML_PARAM_BOOLEAN, 0, 0, 1, NULL,
+	"measure on the training rows, too, and keep that with the version's facts"},
 	{NULL}
 };
 
@@ -112,6 +114,7 @@ read_call(FunctionCallInfo fcinfo, MlTrainCall *call)
 		mlops_param_choice(validation, "method") == VALIDATE_NONE ? 0 :
 		mlops_param_number(validation, "fraction");
 	call->refit = mlops_param_boolean(validation, "refit");
+	call->training_metrics = mlops_param_boolean(validation, "training_metrics");
 	call->wish.target = mlops_arg_name(fcinfo, ARG_TARGET);
 	call->wish.weight = mlops_arg_name(fcinfo, ARG_WEIGHT);
 	call->wish.features = read_features(fcinfo, &call->wish.nfeatures);
@@ -156,6 +159,7 @@ store_version(const MlTrainCall *call, const MlCandidate *best, double seconds)
 	v.rows_skipped = best->counts.nskipped;
 	v.seconds = seconds;
 	v.note = call->note;
+	v.facts = mlops_version_facts(call, best);
 	mlops_write_begin(&w, "mlops.train()");
 	version = mlops_registry_add_version(&w, &v, &model);
 	if (mlops_registry_is_only_version(&w, &model, version))

@@ -25,6 +25,7 @@ typedef struct MlTrainCall
 	Jsonb	   *options;		/* as given */
 	MlWish		wish;			/* what does not depend on the algorithm */
 	bool		refit;
+	bool		training_metrics;	/* on the training part, too */
 	char	   *alias;
 	char	   *note;
 } MlTrainCall;
@@ -40,6 +41,7 @@ typedef struct MlCandidate
 	int			nfeatures;
 	MlRowCounts counts;			/* of the rows it was measured with, whether or not it was fitted again */
 	Jsonb	   *metrics;
+	Jsonb	   *training_metrics;	/* NULL: not asked for */
 	List	   *notices;		/* char *: what training has to say about it */
 	int			stopped_at;		/* rounds kept by early stopping; 0: it was not asked for */
 } MlCandidate;
@@ -68,5 +70,8 @@ extern Jsonb *mlops_auto_options(const MlAlgo *algo, Jsonb *options);
 
 /* The best of several algorithms, measured on the same held-out rows. */
 extern void mlops_auto_train(const MlTrainCall *call, MlCandidate *out);
+
+/* train_facts.c: what the version's row remembers of data and making besides */
+extern Jsonb *mlops_version_facts(const MlTrainCall *call, const MlCandidate *best);
 
 #endif							/* MLOPS_TRAIN_CALL_H */

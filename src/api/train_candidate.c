@@ -142,6 +142,9 @@ train_by_passes(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 		mlops_dataset_counts(data, &out->counts);
 		notice_unheld(call, &out->counts);
 		out->metrics = copy_jsonb(mlops_assess_dataset(model, data, data->nholdout > 0 ? 1 : 0), to);
+		if (call->training_metrics)
+			out->training_metrics = data->nholdout == 0 ? out->metrics :
+				copy_jsonb(mlops_assess_dataset(model, data, 0), to);
 	}
 	if (goal == GOAL_MEASURE && call->refit && call->algo && data->nholdout > 0)
 	{

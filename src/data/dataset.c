@@ -122,6 +122,7 @@ mlops_dataset_read(MlSource *source, const MlWish *wish)
 	for (int i = 0; i < store->nblocks && !plan->has_weight; i++)
 		store->blocks[i].w = NULL;
 	data->nrows = store->nrows;
+	data->nseen = read->nseen;
 	data->nskipped = read->nskip_target + read->nskip_weight + read->nskip_feature;
 	data->ntrain = data->nrows - data->nholdout;
 	data->nblocks = store->nblocks;

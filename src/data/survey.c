@@ -331,6 +331,7 @@ mlops_survey_read(MlSource *source, const MlWish *wish)
 	finish_pass(pass, wish, rows);
 	set_counts(survey);
 	mlops_raise_notices(plan, rows->read);
+	survey->nseen = rows->read->nseen;
 	survey->nskipped = rows->read->nskip_target + rows->read->nskip_weight + rows->read->nskip_feature;
 	survey->is_weighted = plan->has_weight;
 	survey->rls_applied = rows->read->rls_applied;
@@ -419,6 +420,7 @@ mlops_survey_dataset(const MlDataset *data)
 						 survey->context, &survey->sample);
 	sum_data_weights(survey, data);
 	set_counts(survey);
+	survey->nseen = data->nseen;
 	survey->nskipped = data->nskipped;
 	survey->is_weighted = data->is_weighted;
 	survey->rls_applied = data->rls_applied;

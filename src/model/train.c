@@ -141,6 +141,7 @@ mlops_dataset_counts(const MlDataset *data, MlRowCounts *counts)
 	counts->nrows = data->nrows;
 	counts->ntrain = data->ntrain;
 	counts->nholdout = data->nholdout;
+	counts->nseen = data->nseen;
 	counts->nskipped = data->nskipped;
 	counts->nimputed = data->nimputed;
 	counts->is_weighted = data->is_weighted;

@@ -30,6 +30,7 @@ mlops_survey_counts(const MlSurvey *survey, MlRowCounts *counts)
 	counts->ntrain = survey->ntrain;
 	counts->nwatch = survey->nwatch;
 	counts->nholdout = survey->nholdout;
+	counts->nseen = survey->nseen;
 	counts->nskipped = survey->nskipped;
 	counts->is_weighted = survey->is_weighted;
 	counts->rls_applied = survey->rls_applied;

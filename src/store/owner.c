@@ -16,14 +16,16 @@
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
 
 #include "mlops/store.h"
 
-Oid
-mlops_extension_owner(void)
+/* The extension's row: its owner, and its version where version is not NULL. */
+static Oid
+read_extension(char **version)
 {
 	Oid			extension = get_extension_oid("mlops", true);
 	Oid			owner = InvalidOid;
@@ -31,6 +33,7 @@ mlops_extension_owner(void)
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
+	bool		isnull;
 
 	if (OidIsValid(extension))
 	{
@@ -41,6 +44,9 @@ mlops_extension_owner(void)
 		tuple = systable_getnext(scan);
 		if (HeapTupleIsValid(tuple))
 			owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+		if (HeapTupleIsValid(tuple) && version)
+			*version = TextDatumGetCString(heap_getattr(tuple, Anum_pg_extension_extversion,
+														RelationGetDescr(rel), &isnull));
 		systable_endscan(scan);
 		table_close(rel, AccessShareLock);
 	}
@@ -50,6 +56,21 @@ mlops_extension_owner(void)
 				 errmsg("extension \"mlops\" is not installed in this database"),
 				 errhint("Run CREATE EXTENSION mlops as a superuser.")));
 	return owner;
+}
+
+Oid
+mlops_extension_owner(void)
+{
+	return read_extension(NULL);
+}
+
+char *
+mlops_extension_version(void)
+{
+	char	   *version;
+
+	(void) read_extension(&version);
+	return version;
 }
 
 void

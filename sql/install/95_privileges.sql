@@ -22,6 +22,8 @@ GRANT SELECT ON mlops.privileges TO PUBLIC;
 GRANT SELECT ON mlops.grants TO PUBLIC;
 GRANT SELECT ON mlops.progress TO PUBLIC;
 GRANT SELECT ON mlops.labels TO PUBLIC;
+GRANT SELECT ON mlops.audit TO PUBLIC;
+GRANT SELECT ON mlops.audit_anchors TO PUBLIC;
 
 -- functions inside views run as the user who asks; the schema stays closed to names
 GRANT EXECUTE ON FUNCTION mlops_private.may(bigint, text) TO PUBLIC;

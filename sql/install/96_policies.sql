@@ -29,3 +29,19 @@ CREATE POLICY readers ON mlops_private.audit_pending FOR SELECT
 ALTER TABLE mlops_private.card ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.card FOR SELECT
     USING (mlops_private.may(model_id, 'read'));
+
+ALTER TABLE mlops_private.audit_chain ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.audit_chain FOR SELECT
+    USING (mlops_private.may_database('audit'));
+
+ALTER TABLE mlops_private.audit_event ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.audit_event FOR SELECT
+    USING (mlops_private.may_database('audit'));
+
+ALTER TABLE mlops_private.audit_payload ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.audit_payload FOR SELECT
+    USING (mlops_private.may_database('audit'));
+
+ALTER TABLE mlops_private.audit_anchor ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.audit_anchor FOR SELECT
+    USING (mlops_private.may_database('audit'));

@@ -135,13 +135,15 @@ extern void mlops_survey_counts(const MlSurvey *survey, MlRowCounts *counts);
 /*
  * Train a tree algorithm (algo->train_trees) on a survey that has not been fed
  * yet.  metrics (can be NULL): measured on the rows that were held out, where
- * none were on the training rows.  previous: the model to go on from, or NULL;
+ * none were on the training rows.  training_metrics (can be NULL, only beside
+ * metrics): on the training rows in any case.  previous: the model to go on from, or NULL;
  * error 22023 unless it is of the same algorithm, target, classes and features.
  * The model lives in a child of CurrentMemoryContext and points into survey,
  * which must outlive it.
  */
 extern MlModel *mlops_train_trees(const MlAlgo *algo, MlSurvey *survey, MlParams *params,
-								  const MlModel *previous, Jsonb **metrics);
+								  const MlModel *previous, Jsonb **metrics,
+								  Jsonb **training_metrics);
 
 /* assess.c: metrics of a model on the rows of one part (0 training, 1 holdout) as a jsonb object */
 extern Jsonb *mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part);

@@ -374,6 +374,7 @@ typedef struct MlTreeTrain
 	void		(*answer) (void *arg, int n, const double *y, const double *w,
 						   const double *out);
 	void	   *answer_arg;
+	void	   *training_arg;	/* where rows are held out: who gets the answers on the training rows as well, or NULL */
 } MlTreeTrain;
 
 /* boost.c, forest.c: train; the ensemble lives in the current context */

@@ -40,6 +40,7 @@ typedef struct MlCandidate
 	char	   *target;
 	int			nfeatures;
 	MlRowCounts counts;			/* of the rows it was measured with, whether or not it was fitted again */
+	List	   *labelled;		/* MlLabelled *: columns used in spite of their labels */
 	Jsonb	   *metrics;
 	Jsonb	   *training_metrics;	/* NULL: not asked for */
 	List	   *notices;		/* char *: what training has to say about it */

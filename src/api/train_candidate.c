@@ -19,6 +19,7 @@
 
 #include "mlops/base.h"
 #include "mlops/catalog.h"
+#include "mlops/label.h"
 #include "mlops/tree.h"
 #include "train_call.h"
 
@@ -113,6 +114,27 @@ keep_model(MlModel *model, const MlParams *params, MemoryContext to, MlCandidate
 	MemoryContextSwitchTo(old);
 }
 
+/* The labelled columns it uses, copied to "to". */
+static List *
+copy_labelled(const List *labelled, MemoryContext to)
+{
+	MemoryContext old = MemoryContextSwitchTo(to);
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, labelled)
+	{
+		const MlLabelled *used = (MlLabelled *) lfirst(lc);
+		MlLabelled *copy = palloc(sizeof(MlLabelled));
+
+		copy->column = pstrdup(used->column);
+		copy->label = pstrdup(used->label);
+		result = lappend(result, copy);
+	}
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
 static void
 train_by_passes(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 				MemoryContext to, MlCandidate *out)
@@ -140,6 +162,7 @@ train_by_passes(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 	if (goal == GOAL_MEASURE)
 	{
 		mlops_dataset_counts(data, &out->counts);
+		out->labelled = copy_labelled(data->labelled, to);
 		notice_unheld(call, &out->counts);
 		out->metrics = copy_jsonb(mlops_assess_dataset(model, data, data->nholdout > 0 ? 1 : 0), to);
 		if (call->training_metrics)
@@ -182,6 +205,7 @@ train_trees(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 	MlSurvey   *survey;
 	MlModel    *model;
 	Jsonb	   *metrics = NULL;
+	Jsonb	   *training_metrics = NULL;
 
 	mlops_train_wish(algo, params, &wish);
 	if (goal == GOAL_ALL_ROWS)
@@ -189,12 +213,16 @@ train_trees(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 	survey = mlops_survey_read(call->source, &wish);
 	mlops_registry_check_train(call->model, survey->sig->task);
 	model = mlops_train_trees(algo, survey, params, find_previous(call, params),
-							  goal == GOAL_MEASURE ? &metrics : NULL);
+							  goal == GOAL_MEASURE ? &metrics : NULL,
+							  goal == GOAL_MEASURE && call->training_metrics ? &training_metrics : NULL);
 	if (goal == GOAL_MEASURE)
 	{
 		mlops_survey_counts(survey, &out->counts);
+		out->labelled = copy_labelled(survey->labelled, to);
 		notice_unheld(call, &out->counts);
 		out->metrics = copy_jsonb(metrics, to);
+		if (training_metrics)
+			out->training_metrics = copy_jsonb(training_metrics, to);
 	}
 	keep_model(model, params, to, out);
 }

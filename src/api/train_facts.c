@@ -9,6 +9,8 @@
  *
  *	key					what it says
  *	-------------------	---------------------------------------------------
+ *	relations			[{schema, name, oid, kind}] beneath the source, views among them
+ *	labelled			[{column, label}] used in spite of a label
  *	row_security		a policy decided which rows the source showed
  *	rows_seen			rows that it showed, before any was left out
  *	seed				of the split, and of every random choice
@@ -24,11 +26,72 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "utils/guc.h"
 
 #include "mlops/jsonb_out.h"
+#include "mlops/label.h"
 #include "mlops/store.h"
 #include "train_call.h"
+
+static const char *
+kind_name(char relkind)
+{
+	switch (relkind)
+	{
+		case RELKIND_RELATION:
+			return "table";
+		case RELKIND_PARTITIONED_TABLE:
+			return "partitioned table";
+		case RELKIND_VIEW:
+			return "view";
+		case RELKIND_MATVIEW:
+			return "materialized view";
+		case RELKIND_FOREIGN_TABLE:
+			return "foreign table";
+	}
+	return "relation";
+}
+
+static void
+add_relations(JsonbParseState **out, MlSource *source)
+{
+	ListCell   *lc;
+
+	mlops_jsonb_add_key(out, "relations");
+	pushJsonbValue(out, WJB_BEGIN_ARRAY, NULL);
+	foreach(lc, mlops_source_relations(source))
+	{
+		const MlBaseRelation *relation = (MlBaseRelation *) lfirst(lc);
+
+		pushJsonbValue(out, WJB_BEGIN_OBJECT, NULL);
+		mlops_jsonb_add_string(out, "schema", relation->schema);
+		mlops_jsonb_add_string(out, "name", relation->name);
+		mlops_jsonb_add_integer(out, "oid", relation->relid);
+		mlops_jsonb_add_string(out, "kind", kind_name(relation->relkind));
+		pushJsonbValue(out, WJB_END_OBJECT, NULL);
+	}
+	pushJsonbValue(out, WJB_END_ARRAY, NULL);
+}
+
+static void
+add_labelled(JsonbParseState **out, const List *labelled)
+{
+	ListCell   *lc;
+
+	mlops_jsonb_add_key(out, "labelled");
+	pushJsonbValue(out, WJB_BEGIN_ARRAY, NULL);
+	foreach(lc, labelled)
+	{
+		const MlLabelled *used = (MlLabelled *) lfirst(lc);
+
+		pushJsonbValue(out, WJB_BEGIN_OBJECT, NULL);
+		mlops_jsonb_add_string(out, "column", used->column);
+		mlops_jsonb_add_string(out, "label", used->label);
+		pushJsonbValue(out, WJB_END_OBJECT, NULL);
+	}
+	pushJsonbValue(out, WJB_END_ARRAY, NULL);
+}
 
 /* The rows, as the source showed them to who trained. */
 static void
@@ -71,6 +134,8 @@ mlops_version_facts(const MlTrainCall *call, const MlCandidate *best)
 	JsonbParseState *out = NULL;
 
 	pushJsonbValue(&out, WJB_BEGIN_OBJECT, NULL);
+	add_relations(&out, call->source);
+	add_labelled(&out, best->labelled);
 	add_rows(&out, best);
 	add_validation(&out, call, best);
 	if (best->training_metrics)

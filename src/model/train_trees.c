@@ -57,14 +57,16 @@ find_start(const MlAlgo *algo, const MlSignature *sig, const MlModel *previous)
 
 MlModel *
 mlops_train_trees(const MlAlgo *algo, MlSurvey *survey, MlParams *params,
-				  const MlModel *previous, Jsonb **metrics)
+				  const MlModel *previous, Jsonb **metrics, Jsonb **training_metrics)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "mlops train",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	MlModel    *model = palloc0(sizeof(MlModel));
+	bool		is_held_out = survey->nholdout > 0;
 	MlAssessment *assessment = metrics ? mlops_assess_begin(survey->sig) : NULL;
+	MlAssessment *training = training_metrics && is_held_out ? mlops_assess_begin(survey->sig) : NULL;
 	MlRowCounts counts;
 	MlTreeTrain tr;
 
@@ -75,6 +77,7 @@ mlops_train_trees(const MlAlgo *algo, MlSurvey *survey, MlParams *params,
 	tr.survey = survey;
 	tr.answer = metrics ? mlops_assess_add : NULL;
 	tr.answer_arg = assessment;
+	tr.training_arg = training;
 	tr.class_weight = mlops_train_class_weights(survey->sig, survey->class_total, params);
 	if (previous)
 		tr.start = find_start(algo, survey->sig, previous);
@@ -89,6 +92,8 @@ mlops_train_trees(const MlAlgo *algo, MlSurvey *survey, MlParams *params,
 	model->notices = tr.notices;
 	MemoryContextSwitchTo(old);
 	if (metrics)
-		*metrics = mlops_assess_end(assessment, survey->nholdout > 0 ? 1 : 0);
+		*metrics = mlops_assess_end(assessment, is_held_out ? 1 : 0);
+	if (training_metrics)
+		*training_metrics = training ? mlops_assess_end(training, 0) : *metrics;
 	return model;
 }

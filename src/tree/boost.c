@@ -188,6 +188,11 @@ prepare(Run *run)
 	run->bins->nholdout = survey->nholdout;
 	run->answer_rows = survey->nholdout > 0 ? survey->nholdout : survey->ntrain;
 	run->answer_from = survey->nholdout > 0 ? survey->ntrain + survey->nwatch : 0;
+	if (run->tr->training_arg)
+	{
+		run->answer_rows += run->answer_from;
+		run->answer_from = 0;
+	}
 	run->watch_rows = survey->nwatch > 0 ? survey->nwatch : survey->nholdout;
 
 	nmembers = mlops_team_plan((double) survey->ntrain * run->bins->nslots *
@@ -620,29 +625,43 @@ run_rounds(Run *run)
 	}
 }
 
-/* Tell what the model answers on the rows to answer for. */
+/* Tell what the model answers on some rows. */
+static void
+answer_rows(Run *run, void *arg, int64 from, int64 to)
+{
+	int			k = run->shared->loss.noutputs;
+	const MlBinned *bins = &run->boost->bins;
+	const double *raw = run->best && run->best_round > 0 ?
+		run->best : run->boost->scores + run->answer_from * k;
+	double	   *out = palloc(sizeof(double) * MLOPS_BLOCK_ROWS * k);
+
+	for (int64 row = from; row < to; row += MLOPS_BLOCK_ROWS)
+	{
+		int			n = (int) Min(to - row, MLOPS_BLOCK_ROWS);
+
+		CHECK_FOR_INTERRUPTS();
+		mlops_ensemble_link(run->ensemble, n, raw + (row - run->answer_from) * k, out);
+		run->tr->answer(arg, n, bins->y + row, bins->w ? bins->w + row : NULL, out);
+	}
+	pfree(out);
+}
+
 static void
 give_answers(Run *run)
 {
 	MlTreeTrain *tr = run->tr;
-	int			k = run->shared->loss.noutputs;
-	const MlBinned *bins = &run->boost->bins;
-	const double *raw = run->best && run->best_round > 0 ? run->best :
-		run->boost->scores + run->answer_from * k;
-	double	   *out = palloc(sizeof(double) * MLOPS_BLOCK_ROWS * k);
+	const MlSurvey *survey = tr->survey;
+	int64		end = survey->ntrain + survey->nwatch + survey->nholdout;
 
 	if (tr->answer == NULL)
 		return;
 	mlops_progress_phase(ML_PHASE_VALIDATING);
-	for (int64 i = 0; i < run->answer_rows; i += MLOPS_BLOCK_ROWS)
-	{
-		int			n = (int) Min(run->answer_rows - i, MLOPS_BLOCK_ROWS);
-		int64		row = run->answer_from + i;
-
-		CHECK_FOR_INTERRUPTS();
-		mlops_ensemble_link(run->ensemble, n, raw + i * k, out);
-		tr->answer(tr->answer_arg, n, bins->y + row, bins->w ? bins->w + row : NULL, out);
-	}
+	if (survey->nholdout > 0)
+		answer_rows(run, tr->answer_arg, end - survey->nholdout, end);
+	else
+		answer_rows(run, tr->answer_arg, 0, survey->ntrain);
+	if (tr->training_arg)
+		answer_rows(run, tr->training_arg, 0, survey->ntrain);
 }
 
 /* For who measures: what the engine's inner loop was asked to do. */

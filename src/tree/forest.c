@@ -172,8 +172,9 @@ lay_out(Run *run, int nmembers, Size wave_bytes, ForestShared *plan)
 	plan->wave = (int) Min(Max((Size) nmembers, Min(more, MAX_WAVE)), (Size) rules->ntrees);
 	plan->has_oob = !run->single_tree && (rules->bootstrap || rules->max_samples < 1) &&
 		rules->noutputs <= OOB_MAX_CLASSES;
-	plan->first_scored = survey->nholdout > 0 ? survey->ntrain + survey->nwatch : 0;
-	plan->nscored = survey->nholdout > 0 ? survey->nholdout : survey->ntrain;
+	plan->first_scored = survey->nholdout > 0 && !run->tr->training_arg ? survey->ntrain + survey->nwatch : 0;
+	plan->nscored = survey->nholdout > 0 ?
+		survey->ntrain + survey->nwatch + survey->nholdout - plan->first_scored : survey->ntrain;
 	plan->has_class_weight = run->tr->class_weight != NULL;
 	plan->class_weight = at;
 	at = add_size(at, mul_size(sizeof(double), rules->nclasses));

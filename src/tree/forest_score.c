@@ -260,27 +260,41 @@ mlops_forest_oob(const Forest *f, int64 *rows)
 
 /* ------------------------------------------------------------- answers */
 
-void
-mlops_forest_answer(Forest *f, const MlTreeTrain *tr, const MlEnsemble *ensemble)
+static void
+answer_rows(const Forest *f, const MlTreeTrain *tr, void *arg, const MlEnsemble *ensemble,
+			int64 from, int64 to)
 {
-	int64		nrows = f->shared->nscored;
 	int			width = ensemble->noutputs;
-	const double *y = f->bins.y + f->shared->first_scored;
-	const double *w = f->bins.w ? f->bins.w + f->shared->first_scored : NULL;
+	const double *w = f->bins.w;
 	double	   *out = palloc(sizeof(double) * MLOPS_BLOCK_ROWS * width);
 
-	if (tr->answer == NULL)
-		return;
-	mlops_progress_phase(ML_PHASE_VALIDATING);
-	for (int64 i = 0; i < nrows; i += MLOPS_BLOCK_ROWS)
+	for (int64 row = from; row < to; row += MLOPS_BLOCK_ROWS)
 	{
-		int			n = (int) Min(nrows - i, MLOPS_BLOCK_ROWS);
-		const double *sums = f->sums + i * width;
+		int			n = (int) Min(to - row, MLOPS_BLOCK_ROWS);
+		const double *sums = f->sums + (row - f->shared->first_scored) * width;
 
 		CHECK_FOR_INTERRUPTS();
 		/* as mlops_ensemble_raw divides */
 		for (int j = 0; j < n * width; j++)
 			out[j] = ensemble->base[j % width] + sums[j] / Max(ensemble->ntrees, 1);
-		tr->answer(tr->answer_arg, n, y + i, w ? w + i : NULL, out);
+		tr->answer(arg, n, f->bins.y + row, w ? w + row : NULL, out);
 	}
+	pfree(out);
+}
+
+void
+mlops_forest_answer(Forest *f, const MlTreeTrain *tr, const MlEnsemble *ensemble)
+{
+	const MlSurvey *survey = tr->survey;
+	int64		end = survey->ntrain + survey->nwatch + survey->nholdout;
+
+	if (tr->answer == NULL)
+		return;
+	mlops_progress_phase(ML_PHASE_VALIDATING);
+	if (survey->nholdout > 0)
+		answer_rows(f, tr, tr->answer_arg, ensemble, end - survey->nholdout, end);
+	else
+		answer_rows(f, tr, tr->answer_arg, ensemble, 0, survey->ntrain);
+	if (tr->training_arg)
+		answer_rows(f, tr, tr->training_arg, ensemble, 0, survey->ntrain);
 }

@@ -154,8 +154,27 @@ extern bool mlops_registry_is_only_version(MlWriter *w, const MlLocked *model, i
  */
 extern int	mlops_alias_version(MlWriter *w, const MlLocked *model, const char *alias);	/* 0: no such alias */
 extern int	mlops_alias_find_version(MlWriter *w, const MlLocked *model, const MlModelRef *ref);	/* what a reference means; error 42704 */
-extern int	mlops_alias_move(MlWriter *w, const MlLocked *model, const char *alias, int version);	/* returns the previous version, 0 for none */
-extern int	mlops_alias_drop(MlWriter *w, const MlLocked *model, const char *alias);	/* returns the version it pointed to */
+
+/*
+ * Point an alias at a version that exists; nothing happens where it does
+ * already.  reason: for the history, or NULL.  Returns the previous version, 0
+ * for none.
+ */
+extern int	mlops_alias_move(MlWriter *w, const MlLocked *model, const char *alias, int version,
+							 const char *reason);
+
+/* Returns the version it pointed to.  Errors: 42704, and 2BP01 while the model's route uses it. */
+extern int	mlops_alias_drop(MlWriter *w, const MlLocked *model, const char *alias,
+							 const char *reason);
+
+/*
+ * Back to the previous holder: repeated, further back; a drop is undone.
+ * Versions that are gone are passed over.  Returns the version; *previous: the
+ * one before, 0 for none.  Errors: 42704 for an alias that never was, 55000
+ * where there is nothing to go back to.
+ */
+extern int	mlops_alias_rollback(MlWriter *w, const MlLocked *model, const char *alias,
+								 const char *reason, int *previous);
 
 /*
  * Verbs that are a write section of their own; the caller needs

@@ -1,36 +1,8 @@
-/* sql/install/50_registry.sql: moving aliases, dropping and renaming.
+/* sql/install/50_registry.sql: dropping and renaming.
  *
  * Functions of the invoker: they check the caller's rights on the model, then write the
  * tables of 20_tables.sql as the extension's owner.  Each returns what it did as a row.
  */
-
--- aliases
-
-CREATE FUNCTION mlops.set_alias(
-    model text,
-    alias text,
-    version integer DEFAULT NULL,
-    OUT model text,
-    OUT alias text,
-    OUT version integer,
-    OUT previous_version integer)
-RETURNS record
-AS 'MODULE_PATHNAME', 'mlops_set_alias'
-LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION mlops.set_alias(text, text, integer)
-  IS 'point an alias at a version: set_alias(''credit:2'', ''champion''), set_alias(''credit@challenger'', ''champion'') or set_alias(''credit'', ''champion'', 2)';
-
-CREATE FUNCTION mlops.drop_alias(
-    model text,
-    alias text,
-    OUT model text,
-    OUT alias text,
-    OUT version integer)
-RETURNS record
-AS 'MODULE_PATHNAME', 'mlops_drop_alias'
-LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION mlops.drop_alias(text, text)
-  IS 'remove an alias; the version it pointed to stays';
 
 -- models and versions
 

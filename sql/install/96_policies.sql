@@ -18,6 +18,10 @@ ALTER TABLE mlops_private.alias ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.alias FOR SELECT
     USING (mlops_private.may(model_id, 'read'));
 
+ALTER TABLE mlops_private.alias_event ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.alias_event FOR SELECT
+    USING (mlops_private.may(model_id, 'read'));
+
 ALTER TABLE mlops_private.model_grant ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.model_grant FOR SELECT
     USING (mlops_private.may(model_id, 'manage'));

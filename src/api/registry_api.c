@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * registry_api.c
- *	  SQL: set_alias, drop_alias, drop_version, drop_model, rename_model, and
- *	  what the views ask about owners.
+ *	  SQL: drop_version, drop_model, rename_model, and what the views ask about
+ *	  owners.
  *
  * IDENTIFICATION
  *	  src/api/registry_api.c
@@ -20,60 +20,10 @@
 
 #include "model_arg.h"
 
-PG_FUNCTION_INFO_V1(mlops_set_alias);
-PG_FUNCTION_INFO_V1(mlops_drop_alias);
 PG_FUNCTION_INFO_V1(mlops_drop_version);
 PG_FUNCTION_INFO_V1(mlops_drop_model);
 PG_FUNCTION_INFO_V1(mlops_rename_model);
 PG_FUNCTION_INFO_V1(mlops_current_owner);
-
-Datum
-mlops_set_alias(PG_FUNCTION_ARGS)
-{
-	MlWriter	w;
-	MlModelRef	ref;
-	MlLocked	model;
-	char	   *alias;
-	int			version;
-	int			previous;
-	Datum		values[4];
-	bool		nulls[4] = {false, false, false, false};
-
-	mlops_arg_model_ref(fcinfo, 2, &ref);
-	alias = mlops_arg_required(fcinfo, 1, "alias");
-	mlops_name_check(alias, "an alias");
-	mlops_write_begin(&w, "mlops.set_alias()");
-	mlops_registry_lock(&w, ref.name, ML_PRIVILEGE_DEPLOY, false, &model);
-	version = mlops_alias_find_version(&w, &model, &ref);
-	previous = mlops_alias_move(&w, &model, alias, version);
-	mlops_write_end(&w);
-	values[0] = CStringGetTextDatum(ref.name);
-	values[1] = CStringGetTextDatum(alias);
-	values[2] = Int32GetDatum(version);
-	values[3] = Int32GetDatum(previous);
-	nulls[3] = previous == 0;
-	return mlops_result_row(fcinfo, values, nulls);
-}
-
-Datum
-mlops_drop_alias(PG_FUNCTION_ARGS)
-{
-	MlWriter	w;
-	MlLocked	model;
-	char	   *name = mlops_arg_model_name(fcinfo);
-	char	   *alias = mlops_arg_required(fcinfo, 1, "alias");
-	Datum		values[3];
-	bool		nulls[3] = {false, false, false};
-
-	mlops_name_check(alias, "an alias");
-	mlops_write_begin(&w, "mlops.drop_alias()");
-	mlops_registry_lock(&w, name, ML_PRIVILEGE_DEPLOY, false, &model);
-	values[2] = Int32GetDatum(mlops_alias_drop(&w, &model, alias));
-	mlops_write_end(&w);
-	values[0] = CStringGetTextDatum(name);
-	values[1] = CStringGetTextDatum(alias);
-	return mlops_result_row(fcinfo, values, nulls);
-}
 
 Datum
 mlops_drop_version(PG_FUNCTION_ARGS)

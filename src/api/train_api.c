@@ -163,9 +163,9 @@ store_version(const MlTrainCall *call, const MlCandidate *best, double seconds)
 	mlops_write_begin(&w, "mlops.train()");
 	version = mlops_registry_add_version(&w, &v, &model);
 	if (mlops_registry_is_only_version(&w, &model, version))
-		mlops_alias_move(&w, &model, MLOPS_CHAMPION, version);
+		mlops_alias_move(&w, &model, MLOPS_CHAMPION, version, NULL);
 	if (call->alias)
-		mlops_alias_move(&w, &model, call->alias, version);
+		mlops_alias_move(&w, &model, call->alias, version, NULL);
 	mlops_write_end(&w);
 	return version;
 }

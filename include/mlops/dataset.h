@@ -188,6 +188,15 @@ extern bool mlops_binding_row(const MlBinding *binding, const Datum *values,
 extern bool mlops_binding_jsonb(const MlSignature *sig, Jsonb *features, double *x);
 extern bool mlops_binding_array(const MlSignature *sig, ArrayType *array, double *x);
 
+/* Which rows were read, so that it can be told later whether others are the same. */
+typedef struct MlFingerprint
+{
+	char		text[33];		/* as mlops.fingerprint() gives it of these columns */
+	int64		nrows;			/* all that were read, whether or not they were of use */
+	int			ncolumns;
+	char	  **columns;		/* features that were considered, target, weight */
+} MlFingerprint;
+
 struct MlDataset
 {
 	MemoryContext context;		/* holds everything below */
@@ -204,6 +213,7 @@ struct MlDataset
 	bool		is_weighted;
 	bool		rls_applied;	/* a policy filtered what was read */
 	List	   *labelled;		/* MlLabelled * (label.h): used in spite of their labels */
+	MlFingerprint *fingerprint; /* NULL where the wish was quiet */
 };
 
 /*
@@ -215,6 +225,9 @@ struct MlDataset
  * one-class target, all-NULL column, more than mlops.training_memory.
  */
 extern MlDataset *mlops_dataset_read(MlSource *source, const MlWish *wish);
+
+/* read_fingerprint.c: read these columns of a source for their fingerprint alone */
+extern MlFingerprint *mlops_fingerprint_read(MlSource *source, char **columns, int ncolumns);
 
 /* survey.c */
 
@@ -242,6 +255,7 @@ struct MlSurvey
 	bool		is_weighted;
 	bool		rls_applied;
 	List	   *labelled;		/* MlLabelled * (label.h): used in spite of their labels */
+	MlFingerprint *fingerprint; /* as a data set's */
 	double		sum_weight;		/* sum of class_total; for a regression, that of the one class of all rows */
 
 	/*

@@ -164,11 +164,12 @@ extern uint64_t mlops_hash_bytes(const void *data, size_t len, uint64_t seed);
  * columns; frozen.  A row is named values; a value enters as two words, which
  * are equal where 64 bits say all of it.  Sums of parts add up.
  */
-typedef struct MlFingerKey
+typedef struct MlFingerPair
 {
-	uint64_t	x[2];
-	uint64_t	m[2];
-} MlFingerKey;
+	uint64_t	key[4];			/* of column a and b for the first word, then for the second */
+	uint32_t	a;				/* where the columns' words are */
+	uint32_t	b;
+} MlFingerPair;
 
 typedef struct MlFingerSum
 {
@@ -177,12 +178,15 @@ typedef struct MlFingerSum
 	int64_t		rows;
 } MlFingerSum;
 
-extern void mlops_finger_key(MlFingerKey *key, const void *name, size_t len, uint64_t family);
-/* add n values of one word each, or one of two words, to a row that began with lanes of 0 */
-extern void mlops_finger_words(int n, const MlFingerKey *keys, const uint64_t *words, uint64_t lanes[2]);
-extern void mlops_finger_pair(const MlFingerKey *key, uint64_t one, uint64_t other, uint64_t lanes[2]);
-extern void mlops_finger_mix(const uint64_t lanes[2], uint64_t out[2]);	/* a row's lanes to its 128 bits */
-extern void mlops_finger_row(const uint64_t lanes[2], MlFingerSum *sum);
+extern void mlops_finger_key(const void *name, size_t len, uint64_t family, uint64_t key[2]);
+/*
+ * A row's 128 bits from n pairs of columns, in the order of their names, bytewise
+ * (a column "" of family 0 and word 0 makes them even).  second: the second
+ * words, NULL where all are as the first.
+ */
+extern void mlops_finger_row(int n, const MlFingerPair *pairs, const uint64_t *words,
+							 const uint64_t *second, uint64_t out[2]);
+extern void mlops_finger_add(MlFingerSum *sum, const uint64_t row[2]);
 extern void mlops_finger_merge(MlFingerSum *sum, const MlFingerSum *other);
 extern void mlops_finger_final(const MlFingerSum *sum, uint64_t out[2]);	/* high, low */
 

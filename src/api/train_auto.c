@@ -251,6 +251,7 @@ mlops_auto_train(const MlTrainCall *call, MlCandidate *out)
 			best = i;
 	}
 	*out = all[best];
+	out->fingerprint = all[0].fingerprint;
 	out->metrics = add_candidates(all[best].metrics, all, n, metric);
 	report_choice(all, n, best, metric);
 	if (call->refit)

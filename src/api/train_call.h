@@ -39,6 +39,7 @@ typedef struct MlCandidate
 	MlTask		task;
 	char	   *target;
 	int			nfeatures;
+	MlFingerprint fingerprint;	/* of the rows read first */
 	MlRowCounts counts;			/* of the rows it was measured with, whether or not it was fitted again */
 	List	   *labelled;		/* MlLabelled *: columns used in spite of their labels */
 	Jsonb	   *metrics;

@@ -135,6 +135,22 @@ copy_labelled(const List *labelled, MemoryContext to)
 	return result;
 }
 
+/* Which rows were read; a copy in "to". */
+static void
+keep_fingerprint(const MlFingerprint *print, MemoryContext to, MlCandidate *out)
+{
+	MemoryContext old = MemoryContextSwitchTo(to);
+
+	if (print != NULL)
+	{
+		out->fingerprint = *print;
+		out->fingerprint.columns = palloc(sizeof(char *) * print->ncolumns);
+		for (int i = 0; i < print->ncolumns; i++)
+			out->fingerprint.columns[i] = pstrdup(print->columns[i]);
+	}
+	MemoryContextSwitchTo(old);
+}
+
 static void
 train_by_passes(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 				MemoryContext to, MlCandidate *out)
@@ -163,6 +179,7 @@ train_by_passes(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 	{
 		mlops_dataset_counts(data, &out->counts);
 		out->labelled = copy_labelled(data->labelled, to);
+		keep_fingerprint(data->fingerprint, to, out);
 		notice_unheld(call, &out->counts);
 		out->metrics = copy_jsonb(mlops_assess_dataset(model, data, data->nholdout > 0 ? 1 : 0), to);
 		if (call->training_metrics)
@@ -219,6 +236,7 @@ train_trees(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 	{
 		mlops_survey_counts(survey, &out->counts);
 		out->labelled = copy_labelled(survey->labelled, to);
+		keep_fingerprint(survey->fingerprint, to, out);
 		notice_unheld(call, &out->counts);
 		out->metrics = copy_jsonb(metrics, to);
 		if (training_metrics)

@@ -13,6 +13,9 @@
  *	labelled			[{column, label}] used in spite of a label
  *	row_security		a policy decided which rows the source showed
  *	rows_seen			rows that it showed, before any was left out
+ *	fingerprint			as mlops.fingerprint() gives it of the rows read first, of
+ *	fingerprint_columns	these columns: features considered, target, weight, and
+ *	fingerprint_rows	so many rows
  *	seed				of the split, and of every random choice
  *	validation			method, fraction, refit
  *	training_metrics	the metrics on the training part, where asked for
@@ -101,6 +104,26 @@ add_rows(JsonbParseState **out, const MlCandidate *best)
 	mlops_jsonb_add_integer(out, "rows_seen", best->counts.nseen);
 }
 
+/* Whether other rows are the same can be told by this. */
+static void
+add_fingerprint(JsonbParseState **out, const MlFingerprint *print)
+{
+	mlops_jsonb_add_string(out, "fingerprint", print->text);
+	mlops_jsonb_add_integer(out, "fingerprint_rows", print->nrows);
+	mlops_jsonb_add_key(out, "fingerprint_columns");
+	pushJsonbValue(out, WJB_BEGIN_ARRAY, NULL);
+	for (int i = 0; i < print->ncolumns; i++)
+	{
+		JsonbValue	v;
+
+		v.type = jbvString;
+		v.val.string.val = print->columns[i];
+		v.val.string.len = strlen(print->columns[i]);
+		pushJsonbValue(out, WJB_ELEM, &v);
+	}
+	pushJsonbValue(out, WJB_END_ARRAY, NULL);
+}
+
 static void
 add_validation(JsonbParseState **out, const MlTrainCall *call, const MlCandidate *best)
 {
@@ -137,6 +160,7 @@ mlops_version_facts(const MlTrainCall *call, const MlCandidate *best)
 	add_relations(&out, call->source);
 	add_labelled(&out, best->labelled);
 	add_rows(&out, best);
+	add_fingerprint(&out, &best->fingerprint);
 	add_validation(&out, call, best);
 	if (best->training_metrics)
 		mlops_jsonb_add_jsonb(&out, "training_metrics", best->training_metrics);

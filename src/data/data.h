@@ -216,6 +216,7 @@ typedef struct MlReadResult
 	int64		nskip_feature;	/* policy SKIP */
 	int64		nsampled_out;	/* not in the fraction asked for */
 	bool		rls_applied;
+	MlFingerprint *fingerprint; /* of the first run, or NULL */
 	/* target, while its task is open */
 	MlDictionary *classes;		/* labels in order of arrival, or NULL */
 	int			ndistinct;		/* integers: distinct values seen, 3 means more than two */

@@ -131,6 +131,7 @@ mlops_dataset_read(MlSource *source, const MlWish *wish)
 	data->is_weighted = plan->has_weight;
 	data->rls_applied = read->rls_applied;
 	data->labelled = plan->labelled;
+	data->fingerprint = read->fingerprint;
 	MemoryContextSwitchTo(old);
 	return data;
 }

@@ -23,7 +23,8 @@
  * restored table has the fingerprint it had.
  *
  * Values of one word, the common case, are handled in runs of one type without
- * a branch per value; a row with a null among them goes value by value.
+ * a branch per value; a row with a null among them, a NaN or an infinity goes
+ * value by value.
  *
  * IDENTIFICATION
  *	  src/data/fingerprint.c
@@ -108,12 +109,16 @@ typedef struct FingerType
 typedef struct FingerColumn
 {
 	int			source;
+	const char *name;
 	FingerType	type;
 } FingerColumn;
 
+/* Columns of one kind of one word that lie side by side. */
 typedef struct Run
 {
 	Kind		kind;
+	int			source;			/* the first */
+	int			word;
 	int			n;
 } Run;
 
@@ -125,14 +130,16 @@ struct MlFingerPlan
 	TupleDesc	desc;
 	Datum	   *values;			/* room for deforming one */
 	bool	   *nulls;
+	int			ncolumns;
+	FingerColumn *columns;		/* in their order; their words likewise */
 	int			nruns;
 	Run		   *runs;
-	int			nfixed;
-	int		   *sources;		/* columns of one word, by run */
-	uint64	   *words;
 	int			nothers;
-	FingerColumn *others;
-	MlFingerKey *keys;			/* of both */
+	int		   *others;			/* columns of two words */
+	int			npairs;
+	MlFingerPair *pairs;		/* in the order of names */
+	uint64	   *words;
+	uint64	   *second;			/* the second words */
 };
 
 static void value_words(FingerType *type, MemoryContext context, Datum value, uint64 out[2]);
@@ -236,40 +243,71 @@ init_type(FingerType *type, Oid oid, MemoryContext context)
 		init_other(type, base, context);
 }
 
-/* Columns of one word to the front, by kind; the others behind them. */
-static void
-arrange(MlFingerPlan *plan, FingerColumn *columns, int n)
+/* By name, then by family, then as they come. */
+static int
+compare_columns(const void *a, const void *b)
 {
-	TupleDesc	desc = plan->desc;
-	int			k = 0;
+	const FingerColumn *x = *(FingerColumn *const *) a;
+	const FingerColumn *y = *(FingerColumn *const *) b;
+	int			order = strcmp(x->name, y->name);
 
-	for (int kind = 0; kind <= LAST_FIXED; kind++)
-	{
-		Run		   *run = &plan->runs[plan->nruns];
+	if (order == 0)
+		order = (int) x->type.family - (int) y->type.family;
+	return order != 0 ? order : x->source - y->source;
+}
 
-		run->kind = kind;
-		for (int i = 0; i < n; i++)
-		{
-			if ((int) columns[i].type.kind != kind)
-				continue;
-			plan->sources[plan->nfixed++] = columns[i].source;
-			run->n++;
-		}
-		plan->nruns += run->n > 0;
-	}
+static void
+make_pairs(MlFingerPlan *plan)
+{
+	int			n = plan->ncolumns;
+	FingerColumn **sorted = palloc(sizeof(FingerColumn *) * Max(n, 1));
+
 	for (int i = 0; i < n; i++)
+		sorted[i] = &plan->columns[i];
+	qsort(sorted, n, sizeof(FingerColumn *), compare_columns);
+	plan->npairs = (n + 1) / 2;
+	plan->pairs = palloc0(sizeof(MlFingerPair) * Max(plan->npairs, 1));
+	for (int i = 0; i < 2 * plan->npairs; i++)
 	{
-		if (columns[i].type.kind > LAST_FIXED)
-			plan->others[plan->nothers++] = columns[i];
-	}
-	for (int kind = 0; kind <= LAST_FIXED + 1; kind++)
-	{
-		for (int i = 0; i < n; i++)
-		{
-			const char *name = NameStr(TupleDescAttr(desc, columns[i].source)->attname);
+		MlFingerPair *pair = &plan->pairs[i / 2];
+		uint64		key[2];
+		uint32		word = n;	/* stays 0 */
 
-			if (Min((int) columns[i].type.kind, LAST_FIXED + 1) == kind)
-				mlops_finger_key(&plan->keys[k++], name, strlen(name), columns[i].type.family);
+		if (i < n)
+		{
+			mlops_finger_key(sorted[i]->name, strlen(sorted[i]->name), sorted[i]->type.family, key);
+			word = sorted[i] - plan->columns;
+		}
+		else
+			mlops_finger_key("", 0, 0, key);
+		pair->key[i % 2] = key[0];
+		pair->key[2 + i % 2] = key[1];
+		*(i % 2 == 0 ? &pair->a : &pair->b) = word;
+	}
+	pfree(sorted);
+}
+
+static void
+make_runs(MlFingerPlan *plan)
+{
+	Run		   *run = NULL;
+
+	for (int i = 0; i < plan->ncolumns; i++)
+	{
+		const FingerColumn *column = &plan->columns[i];
+
+		if (column->type.kind > LAST_FIXED)
+			plan->others[plan->nothers++] = i;
+		else if (run != NULL && run->kind == column->type.kind &&
+				 run->source + run->n == column->source && run->word + run->n == i)
+			run->n++;
+		else
+		{
+			run = &plan->runs[plan->nruns++];
+			run->kind = column->type.kind;
+			run->source = column->source;
+			run->word = i;
+			run->n = 1;
 		}
 	}
 }
@@ -279,29 +317,33 @@ mlops_finger_plan_make(TupleDesc desc, const bool *wanted, MemoryContext context
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	MlFingerPlan *plan = palloc0(sizeof(MlFingerPlan));
-	FingerColumn *columns = palloc0(sizeof(FingerColumn) * Max(desc->natts, 1));
 	int			n = 0;
 
 	plan->context = context;
 	plan->desc = CreateTupleDescCopy(desc);
 	plan->type = desc->tdtypeid;
 	plan->typmod = desc->tdtypmod;
+	plan->columns = palloc0(sizeof(FingerColumn) * Max(desc->natts, 1));
 	for (int i = 0; i < desc->natts; i++)
 	{
+		FingerColumn *column = &plan->columns[n];
+
 		if (TupleDescAttr(desc, i)->attisdropped || (wanted != NULL && !wanted[i]))
 			continue;
-		columns[n].source = i;
-		init_type(&columns[n++].type, TupleDescAttr(desc, i)->atttypid, context);
+		column->source = i;
+		column->name = NameStr(TupleDescAttr(plan->desc, i)->attname);
+		init_type(&column->type, TupleDescAttr(desc, i)->atttypid, context);
+		n++;
 	}
+	plan->ncolumns = n;
 	plan->values = palloc(sizeof(Datum) * Max(desc->natts, 1));
 	plan->nulls = palloc(sizeof(bool) * Max(desc->natts, 1));
-	plan->runs = palloc0(sizeof(Run) * (LAST_FIXED + 2));
-	plan->sources = palloc(sizeof(int) * Max(n, 1));
-	plan->words = palloc0(sizeof(uint64) * Max(n, 1));
-	plan->others = palloc(sizeof(FingerColumn) * Max(n, 1));
-	plan->keys = palloc0(sizeof(MlFingerKey) * Max(n, 1));
-	arrange(plan, columns, n);
-	pfree(columns);
+	plan->runs = palloc0(sizeof(Run) * Max(n, 1));
+	plan->others = palloc(sizeof(int) * Max(n, 1));
+	plan->words = palloc0(sizeof(uint64) * (n + 1));
+	plan->second = palloc0(sizeof(uint64) * (n + 1));
+	make_pairs(plan);
+	make_runs(plan);
 	MemoryContextSwitchTo(old);
 	return plan;
 }
@@ -345,43 +387,57 @@ fixed_word(Kind kind, Datum value)
 	}
 }
 
-/* The words of the columns of one kind; returns whether one of them is null (and its word nothing). */
+/*
+ * The words of a run.  False: one is null, or its float is NaN or infinite, and
+ * the words mean nothing.
+ */
 static pg_attribute_always_inline bool
-fill_run(Kind kind, int n, const int *sources, const Datum *values, const bool *nulls, uint64 *words)
+fill_run(Kind kind, int n, const Datum *values, const bool *nulls, uint64 *words)
 {
+#ifdef USE_FLOAT8_BYVAL
 	bool		any = false;
+	uint64		special = 0;
 
 	for (int i = 0; i < n; i++)
+		any |= nulls[i];
+	for (int i = 0; i < n; i++)
 	{
-		int			s = sources[i];
-
-#ifndef USE_FLOAT8_BYVAL
-		if (nulls[s])
+		union
 		{
-			any = true;
-			continue;
+			double		number;
+			uint64		bits;
+		}			u;
+
+		if (kind == KIND_FLOAT8 || kind == KIND_FLOAT4)
+		{
+			/* -0 becomes 0; an exponent of ones carries into the sign */
+			u.number = 0.0 + (kind == KIND_FLOAT8 ? DatumGetFloat8(values[i]) :
+							  (double) DatumGetFloat4(values[i]));
+			special |= (u.bits & ~SIGN_BIT) + (SIGN_BIT - INFINITE_BITS);
+			words[i] = u.bits;
 		}
-#endif
-		any |= nulls[s];
-		words[i] = fixed_word(kind, values[s]);
+		else
+			words[i] = fixed_word(kind, values[i]);
 	}
-	return any;
+	return !any && (special & SIGN_BIT) == 0;
+#else
+	return false;
+#endif
 }
 
 static bool
 fill_words(const MlFingerPlan *plan, const Datum *values, const bool *nulls)
 {
-	const int  *sources = plan->sources;
-	uint64	   *words = plan->words;
-	bool		any = false;
-
 	for (int r = 0; r < plan->nruns; r++)
 	{
-		int			n = plan->runs[r].n;
+		const Run  *run = &plan->runs[r];
+		const Datum *v = values + run->source;
+		const bool *isnull = nulls + run->source;
+		uint64	   *words = plan->words + run->word;
 
-		switch (plan->runs[r].kind)
+		switch (run->kind)
 		{
-#define RUN(kind) case kind: any |= fill_run(kind, n, sources, values, nulls, words); break
+#define RUN(kind) case kind: if (!fill_run(kind, run->n, v, isnull, words)) return false; break
 			RUN(KIND_FLOAT8);
 			RUN(KIND_FLOAT4);
 			RUN(KIND_INT8);
@@ -394,10 +450,8 @@ fill_words(const MlFingerPlan *plan, const Datum *values, const bool *nulls)
 			default:
 				break;
 		}
-		sources += n;
-		words += n;
 	}
-	return any;
+	return true;
 }
 
 static void
@@ -475,35 +529,39 @@ array_words(FingerType *type, MemoryContext context, Datum value, uint64 out[2])
 	}
 }
 
-/* The lanes of one row. */
+/* Words of one column, null or not. */
 static void
-row_lanes(MlFingerPlan *plan, const Datum *values, const bool *nulls, uint64 lanes[2])
+fill_column(MlFingerPlan *plan, int i, const Datum *values, const bool *nulls)
 {
-	const MlFingerKey *keys = plan->keys;
+	FingerColumn *column = &plan->columns[i];
+	uint64		words[2] = {NULL_ONE, NULL_OTHER};
 
-	lanes[0] = lanes[1] = 0;
-	if (likely(!fill_words(plan, values, nulls)))
-		mlops_finger_words(plan->nfixed, keys, plan->words, lanes);
-	else
+	if (!nulls[column->source])
+		value_words(&column->type, plan->context, values[column->source], words);
+	plan->words[i] = words[0];
+	plan->second[i] = words[1];
+}
+
+/* The 128 bits of one row. */
+static void
+hash_row(MlFingerPlan *plan, const Datum *values, const bool *nulls, uint64 out[2])
+{
+	const uint64 *second = NULL;
+
+	if (unlikely(!fill_words(plan, values, nulls)))
 	{
-		for (int i = 0; i < plan->nfixed; i++)
-		{
-			bool		isnull = nulls[plan->sources[i]];
-
-			mlops_finger_pair(&keys[i], isnull ? NULL_ONE : plan->words[i],
-							  isnull ? NULL_OTHER : plan->words[i], lanes);
-		}
+		second = plan->second;
+		for (int i = 0; i < plan->ncolumns; i++)
+			fill_column(plan, i, values, nulls);
 	}
-	keys += plan->nfixed;
-	for (int i = 0; i < plan->nothers; i++)
+	else if (plan->nothers > 0)
 	{
-		FingerColumn *column = &plan->others[i];
-		uint64		words[2] = {NULL_ONE, NULL_OTHER};
-
-		if (!nulls[column->source])
-			value_words(&column->type, plan->context, values[column->source], words);
-		mlops_finger_pair(&keys[i], words[0], words[1], lanes);
+		second = plan->second;
+		memcpy(plan->second, plan->words, sizeof(uint64) * plan->ncolumns);
+		for (int i = 0; i < plan->nothers; i++)
+			fill_column(plan, plan->others[i], values, nulls);
 	}
+	mlops_finger_row(plan->npairs, plan->pairs, plan->words, second, out);
 }
 
 /* A row within a row, of a type that may change from one to the next where it is anonymous. */
@@ -514,7 +572,6 @@ row_words(FingerType *type, MemoryContext context, Datum value, uint64 out[2])
 	Oid			oid = HeapTupleHeaderGetTypeId(header);
 	int32		typmod = HeapTupleHeaderGetTypMod(header);
 	HeapTupleData tuple;
-	uint64		lanes[2];
 
 	check_stack_depth();
 	if (type->row == NULL || type->row->type != oid || type->row->typmod != typmod)
@@ -533,8 +590,7 @@ row_words(FingerType *type, MemoryContext context, Datum value, uint64 out[2])
 	tuple.t_tableOid = InvalidOid;
 	tuple.t_data = header;
 	heap_deform_tuple(&tuple, type->row->desc, type->row->values, type->row->nulls);
-	row_lanes(type->row, type->row->values, type->row->nulls, lanes);
-	mlops_finger_mix(lanes, out);
+	hash_row(type->row, type->row->values, type->row->nulls, out);
 }
 
 /* The two words of a value that is not null. */
@@ -590,10 +646,10 @@ value_words(FingerType *type, MemoryContext context, Datum value, uint64 out[2])
 void
 mlops_finger_plan_row(MlFingerPlan *plan, const Datum *values, const bool *nulls, MlFingerSum *sum)
 {
-	uint64		lanes[2];
+	uint64		row[2];
 
-	row_lanes(plan, values, nulls, lanes);
-	mlops_finger_row(lanes, sum);
+	hash_row(plan, values, nulls, row);
+	mlops_finger_add(sum, row);
 }
 
 void

@@ -29,6 +29,7 @@
 #include "utils/timestamp.h"
 
 #include "mlops/base.h"
+#include "mlops/fingerprint.h"
 #include "mlops/numeric.h"
 
 #include "data.h"
@@ -65,6 +66,8 @@ struct MlReader
 	uint64	   *words;			/* likewise */
 	int			narrays;		/* array features whose length is not known yet */
 	int			target_task;	/* an MlTask, or 0 while integers may be either */
+	MlFingerPlan *print;		/* of all rows read; NULL: they were read before */
+	MlFingerSum sum;
 	uint64		sample_below;	/* rows whose mixed hash is below are read; 0: all */
 	MlSink		sink;			/* takes full blocks in place of the store, or NULL */
 	MlRelayout	relayout;
@@ -483,6 +486,8 @@ receive_row(void *arg, TupleTableSlot *slot)
 		CHECK_FOR_INTERRUPTS();
 	}
 	old = MemoryContextSwitchTo(reader->row_context);
+	if (reader->print != NULL)
+		mlops_finger_plan_row(reader->print, values, nulls, &reader->sum);
 	if (!read_target(reader, values[plan->target.source],
 					 nulls[plan->target.source], &y))
 	{
@@ -600,6 +605,34 @@ prepare_columns(MlReader *reader)
 	}
 }
 
+static void
+add_print_column(MlReader *reader, const MlColumn *column, bool *wanted)
+{
+	MlFingerprint *print = reader->result->fingerprint;
+
+	wanted[column->source] = true;
+	print->columns[print->ncolumns++] = pstrdup(column->name);
+}
+
+/* The fingerprint is of all that training looks at, whatever it makes of it. */
+static void
+prepare_fingerprint(MlReader *reader)
+{
+	const MlPlan *plan = reader->plan;
+	TupleDesc	desc = plan->source->desc;
+	bool	   *wanted = palloc0(sizeof(bool) * Max(desc->natts, 1));
+	MlFingerprint *print = palloc0(sizeof(MlFingerprint));
+
+	print->columns = palloc(sizeof(char *) * (plan->nfeatures + 2));
+	reader->result->fingerprint = print;
+	for (int i = 0; i < plan->nfeatures; i++)
+		add_print_column(reader, &plan->features[i], wanted);
+	add_print_column(reader, &plan->target, wanted);
+	if (plan->has_weight)
+		add_print_column(reader, &plan->weight, wanted);
+	reader->print = mlops_finger_plan_make(desc, wanted, reader->context);
+}
+
 /* Fraction of the hashes as a bound; 0 for all of them. */
 static uint64
 sample_bound(double fraction)
@@ -626,6 +659,8 @@ mlops_reader_make(MlPlan *plan, const MlWish *wish, MemoryContext context)
 	prepare_columns(reader);
 	reader->store = reader->result->store = mlops_store_make(context, 0);
 	reader->store->width = assign_slots(reader);
+	if (!plan->quiet)
+		prepare_fingerprint(reader);
 	MemoryContextSwitchTo(old);
 	return reader;
 }
@@ -658,6 +693,12 @@ mlops_reader_run(MlReader *reader)
 		flush_sink(reader);
 	mlops_progress_rows(result->nseen);
 	MemoryContextDelete(reader->row_context);
+	if (reader->print != NULL)
+	{
+		result->fingerprint->nrows = reader->sum.rows;
+		mlops_finger_text(&reader->sum, result->fingerprint->text);
+		reader->print = NULL;	/* another run reads the same rows */
+	}
 	return result;
 }
 

@@ -336,6 +336,7 @@ mlops_survey_read(MlSource *source, const MlWish *wish)
 	survey->is_weighted = plan->has_weight;
 	survey->rls_applied = rows->read->rls_applied;
 	survey->labelled = plan->labelled;
+	survey->fingerprint = rows->read->fingerprint;
 	MemoryContextSwitchTo(old);
 	return survey;
 }
@@ -425,6 +426,7 @@ mlops_survey_dataset(const MlDataset *data)
 	survey->is_weighted = data->is_weighted;
 	survey->rls_applied = data->rls_applied;
 	survey->labelled = data->labelled;
+	survey->fingerprint = data->fingerprint;
 	MemoryContextSwitchTo(old);
 	return survey;
 }

@@ -4,17 +4,18 @@
  *	  128 bits of a multiset of rows.  Frozen: fingerprints are stored and
  *	  compared for ever, between databases, versions and machines.
  *
- *		value	lane[i] += fold(word[i] ^ x[i], m[i]), i = 0, 1, with keys x and m
- *				made of the column's name and the family of its type
+ *		columns	in the order of their names, two by two (a and b):
+ *				lane[i] += fold(word_a[i] ^ x_a[i], word_b[i] ^ x_b[i]), i = 0, 1,
+ *				with keys x made of the column's name and the family of its type
  *		row		two different hashes of both lanes, read as one number of 128 bits
  *		rows	the sum of those numbers modulo 2^128, and how many they are
  *		result	two different hashes of the sum and the count
  *
- * Both sums commute, so that neither the order of columns nor that of rows
- * matters, and parts of a table can be added up in any order.  Unlike a xor,
- * the sum tells a row that occurs twice from one that occurs four times.  The
- * row's hash stands between the two sums, so that values do not change places
- * between rows unseen.
+ * The sum of rows commutes, so that their order does not matter and parts of a
+ * table can be added up in any order.  Unlike a xor, it tells a row that occurs
+ * twice from one that occurs four times.  The row's hash stands between the two
+ * sums, so that values do not change places between rows unseen.  One
+ * multiplication a value is what makes it cheap beside reading the row.
  *
  * By accident two different tables agree with a probability of about 2^-128.
  * On purpose they can be made to agree: there is no secret, the folded
@@ -39,45 +40,41 @@
 #define F5	UINT64_C(0x3970eb02739beedd)
 
 void
-mlops_finger_key(MlFingerKey *key, const void *name, size_t len, uint64_t family)
+mlops_finger_key(const void *name, size_t len, uint64_t family, uint64_t key[2])
 {
-	int			i;
-
-	for (i = 0; i < 2; i++)
-	{
-		key->x[i] = mlops_hash_bytes(name, len, mlops_hash_mix(family, 2 * i));
-		key->m[i] = mlops_hash_bytes(name, len, mlops_hash_mix(family, 2 * i + 1)) | 1;
-	}
+	key[0] = mlops_hash_bytes(name, len, mlops_hash_mix(family, 0));
+	key[1] = mlops_hash_bytes(name, len, mlops_hash_mix(family, 1));
 }
 
-void
-mlops_finger_words(int n, const MlFingerKey *keys, const uint64_t *words, uint64_t lanes[2])
+static inline void
+row_lanes(int n, const MlFingerPair *pair, const uint64_t *words, const uint64_t *second,
+		  uint64_t lanes[2])
 {
-	uint64_t	one = lanes[0],
-				other = lanes[1];
-	int			i;
+	const MlFingerPair *end = pair + n;
+	uint64_t	one = 0,
+				two = 0;
 
-	for (i = 0; i < n; i++)
+	for (; pair < end; pair++)
 	{
-		one += fold(words[i] ^ keys[i].x[0], keys[i].m[0]);
-		other += fold(words[i] ^ keys[i].x[1], keys[i].m[1]);
+		one += fold(words[pair->a] ^ pair->key[0], words[pair->b] ^ pair->key[1]);
+		two += fold(second[pair->a] ^ pair->key[2], second[pair->b] ^ pair->key[3]);
 	}
 	lanes[0] = one;
-	lanes[1] = other;
+	lanes[1] = two;
 }
 
 void
-mlops_finger_pair(const MlFingerKey *key, uint64_t one, uint64_t other, uint64_t lanes[2])
+mlops_finger_row(int n, const MlFingerPair *pairs, const uint64_t *words,
+				 const uint64_t *second, uint64_t out[2])
 {
-	lanes[0] += fold(one ^ key->x[0], key->m[0]);
-	lanes[1] += fold(other ^ key->x[1], key->m[1]);
-}
+	uint64_t	lanes[2];
 
-void
-mlops_finger_mix(const uint64_t lanes[2], uint64_t out[2])
-{
-	out[0] = mlops_hash_mix(lanes[0], lanes[1]);
-	out[1] = mlops_hash_mix(lanes[1] ^ F0, lanes[0] ^ F1);
+	if (second == NULL)
+		row_lanes(n, pairs, words, words, lanes);
+	else
+		row_lanes(n, pairs, words, second, lanes);
+	out[0] = mix(lanes[0], lanes[1]);
+	out[1] = mix(lanes[1] ^ F0, lanes[0] ^ F1);
 }
 
 /* Add a number of 128 bits. */
@@ -89,11 +86,8 @@ add(MlFingerSum *sum, uint64_t low, uint64_t high)
 }
 
 void
-mlops_finger_row(const uint64_t lanes[2], MlFingerSum *sum)
+mlops_finger_add(MlFingerSum *sum, const uint64_t row[2])
 {
-	uint64_t	row[2];
-
-	mlops_finger_mix(lanes, row);
 	add(sum, row[0], row[1]);
 	sum->rows++;
 }
@@ -108,6 +102,6 @@ mlops_finger_merge(MlFingerSum *sum, const MlFingerSum *other)
 void
 mlops_finger_final(const MlFingerSum *sum, uint64_t out[2])
 {
-	out[0] = mlops_hash_mix(mlops_hash_mix(sum->low ^ F2, sum->high ^ F3), (uint64_t) sum->rows);
-	out[1] = mlops_hash_mix(mlops_hash_mix(sum->high ^ F4, sum->low ^ F5), (uint64_t) sum->rows);
+	out[0] = mix(mix(sum->low ^ F2, sum->high ^ F3), (uint64_t) sum->rows);
+	out[1] = mix(mix(sum->high ^ F4, sum->low ^ F5), (uint64_t) sum->rows);
 }

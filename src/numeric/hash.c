@@ -25,13 +25,6 @@
 
 #include "fold.h"
 
-/* Drawn once from a generator; odd.  Never change them. */
-#define K0	UINT64_C(0xd1a6e55e9b9b1325)
-#define K1	UINT64_C(0xcf0c26ef4243ed53)
-#define K2	UINT64_C(0x5e6a0a2edd70e34d)
-#define K3	UINT64_C(0x0463513755ac0ecd)
-#define K4	UINT64_C(0xb37523a53b4a3ee3)
-
 static inline uint64_t
 read_word(const unsigned char *p)
 {
@@ -60,10 +53,7 @@ read_tail(const unsigned char *p, size_t len)
 uint64_t
 mlops_hash_mix(uint64_t a, uint64_t b)
 {
-	a ^= K0;
-	b ^= K1;
-	multiply(&a, &b);
-	return fold(a ^ K2, b ^ K3);
+	return mix(a, b);
 }
 
 /*

@@ -55,7 +55,7 @@ def hash_bytes(data, seed):
 def words(family, value):
     if value is None:
         return NULL
-    if family in (1, 4, 7, 8, 9):
+    if family in (0, 1, 4, 7, 8, 9):
         return (value & M,) * 2
     if family == 2:
         bits = struct.unpack("<Q", struct.pack("<d", value + 0.0))[0]
@@ -70,16 +70,21 @@ def words(family, value):
     raise ValueError(family)
 
 
+def keyed(column, i):
+    name, family, value = column
+    return words(family, value)[i] ^ hash_bytes(name, mix(family, i))
+
+
 def fingerprint(rows):
     total = 0
     for row in rows:
         lanes = [0, 0]
-        for name, (family, value) in row.items():
-            w = words(family, value)
+        columns = sorted((name.encode(), family, value) for name, (family, value) in row.items())
+        if len(columns) % 2:
+            columns.append((b"", 0, 0))
+        for a, b in zip(columns[::2], columns[1::2]):
             for i in range(2):
-                x = hash_bytes(name.encode(), mix(family, 2 * i))
-                m = hash_bytes(name.encode(), mix(family, 2 * i + 1)) | 1
-                lanes[i] = (lanes[i] + fold(w[i] ^ x, m)) & M
+                lanes[i] = (lanes[i] + fold(keyed(a, i), keyed(b, i))) & M
         low = mix(lanes[0], lanes[1])
         high = mix(lanes[1] ^ F[0], lanes[0] ^ F[1])
         total += (high << 64) | low

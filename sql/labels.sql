@@ -90,10 +90,10 @@ DROP TABLE anns;
 SELECT count(*) FROM pg_seclabel WHERE provider = 'mlops';
 
 -- acts are recorded, changes only
-SELECT action, object_kind, object_id, payload, actor FROM mlops_private.audit_pending
- WHERE action LIKE 'label.%' AND object_id LIKE '%.anns.%' ORDER BY event_id;
-SELECT count(*) AS n, count(DISTINCT object_id) AS columns, count(DISTINCT action) AS actions
-  FROM mlops_private.audit_pending WHERE action LIKE 'label.%' AND object_id LIKE 'labels_test.people.%';
+SELECT action, kind, object, payload, actor FROM mlops.audit
+ WHERE action LIKE 'label.%' AND object LIKE 'labels_test.anns.%' ORDER BY event_id;
+SELECT count(*) AS n, count(DISTINCT object) AS columns, count(DISTINCT action) AS actions
+  FROM mlops.audit WHERE action LIKE 'label.%' AND object LIKE 'labels_test.people.%';
 
 -- undone with the transaction
 BEGIN;
@@ -148,6 +148,16 @@ SELECT labelled('SELECT p AS a, (p).age AS b, (p).email AS c, row_to_json(o) AS 
 SELECT labelled('SELECT to_jsonb(s) AS a, 1 AS b FROM (SELECT email FROM people) s');
 SELECT labelled('SELECT to_jsonb(s) AS a FROM (SELECT age, id FROM people) s');
 SELECT labelled('SELECT to_jsonb(w) AS a FROM v1 w');
+-- columns computed from others, and rows of a table's type whatever made them
+CREATE TABLE made (email text, age int, n int GENERATED ALWAYS AS (length(email)) STORED, m int GENERATED ALWAYS AS (age + 1) STORED);
+SELECT mlops.label_column('made', 'email', 'pii:email');
+SELECT labelled('made'), labelled('SELECT n + 1 AS a, m AS b FROM made');
+CREATE FUNCTION everybody() RETURNS SETOF people LANGUAGE sql STABLE AS 'SELECT * FROM labels_test.people';
+CREATE FUNCTION somebody(text) RETURNS people LANGUAGE sql STABLE AS 'SELECT * FROM labels_test.people LIMIT 1';
+SELECT labelled('SELECT * FROM everybody()');
+SELECT labelled('SELECT e.email AS a, e.age AS b, e AS c, i AS d FROM ROWS FROM (everybody(), generate_series(1, 2)) e(id, email, city, age, y, i)');
+SELECT labelled('SELECT (somebody(nick)).age AS a, (somebody(nick)).email AS b, (somebody(email)).age AS c, somebody(nick) AS d FROM people, (VALUES (''x'')) w(nick)');
+SELECT labelled('SELECT p.age AS a, p.email AS b FROM jsonb_populate_record(NULL::people, ''{}'') p');
 -- aggregates, windows, subqueries in expressions
 SELECT labelled('SELECT count(*) AS a, count(email) AS b, max(age) AS c, string_agg(''x'', '','' ORDER BY email) AS d, sum(1) FILTER (WHERE email > '''') AS e FROM people');
 SELECT labelled('SELECT email AS a, count(*) AS b FROM people GROUP BY email, age HAVING count(*) > 1');
@@ -201,6 +211,9 @@ SELECT train('people', '{age}');
 SELECT mlops.train('labels_test', 'people', 'age', features => '{id}', weight => 'y');
 SELECT * FROM mlops.label_column('people', 'y', NULL);
 SELECT train('SELECT email, city, y FROM people');
+-- a version remembers what it was made from
+SELECT jsonb_path_query(facts, '$.relations[*]') - 'oid' AS relation FROM mlops_private.version v JOIN mlops_private.model m USING (model_id)
+ WHERE name = 'labels_test' AND source = 'v2' ORDER BY version LIMIT 3;
 -- algorithms that survey their rows, and auto
 SELECT features FROM mlops.train('labels_test', 'people', 'y', 'decision_tree');
 SELECT features FROM mlops.train('labels_test', 'people', 'y', 'decision_tree', features => '{email}');
@@ -216,7 +229,7 @@ SELECT count(mlops.predict('labels_before', p)) FROM people p;
 -- dropped columns and tables take their labels along
 ALTER TABLE people DROP COLUMN city CASCADE;
 DROP TABLE parts, younger, elder CASCADE;
-SELECT * FROM mlops.labels;
+SELECT * FROM mlops.labels ORDER BY relation;
 -- those that remain
 SELECT mlops.unlabel_all();
 SELECT count(*) FROM pg_seclabels WHERE provider = 'mlops';

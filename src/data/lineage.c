@@ -20,6 +20,7 @@
 
 #include "access/genam.h"
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
@@ -28,6 +29,7 @@
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "rewrite/prs2lock.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -127,6 +129,27 @@ has_query(char relkind)
 	return relkind == RELKIND_VIEW || relkind == RELKIND_MATVIEW;
 }
 
+static void trace_relation_column(Trace *trace, Oid relid, char relkind, AttrNumber attnum);
+
+/* The columns of the same row that a generated column is computed from. */
+static void
+trace_generated(Trace *trace, Oid relid, char relkind, AttrNumber attnum)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	Bitmapset  *used = NULL;
+	int			member = -1;
+
+	pull_varattnos(build_column_default(rel, attnum), 1, &used);
+	relation_close(rel, NoLock);
+	while ((member = bms_next_member(used, member)) >= 0)
+	{
+		AttrNumber	from = member + FirstLowInvalidHeapAttributeNumber;
+
+		if (from > 0)
+			trace_relation_column(trace, relid, relkind, from);
+	}
+}
+
 /* What a column of a relation is made of: itself and, of a view, what is beneath. */
 static void
 trace_relation_column(Trace *trace, Oid relid, char relkind, AttrNumber attnum)
@@ -144,6 +167,8 @@ trace_relation_column(Trace *trace, Oid relid, char relkind, AttrNumber attnum)
 	column->relid = relid;
 	column->attnum = attnum;
 	trace->columns = lappend(trace->columns, column);
+	if (get_attgenerated(relid, attnum) != '\0')
+		trace_generated(trace, relid, relkind, attnum);
 	if (has_query(relkind))
 	{
 		Query	   *query = view_query(trace, relid);
@@ -153,23 +178,65 @@ trace_relation_column(Trace *trace, Oid relid, char relkind, AttrNumber attnum)
 	}
 }
 
+/* A column of a relation, or all of them (0). */
 static void
-trace_relation(Trace *trace, const RangeTblEntry *rte, AttrNumber attnum)
+trace_relation(Trace *trace, Oid relid, AttrNumber attnum)
 {
+	char		relkind = get_rel_relkind(relid);
 	Relation	rel;
 
 	if (attnum > 0)
 	{
-		trace_relation_column(trace, rte->relid, rte->relkind, attnum);
+		trace_relation_column(trace, relid, relkind, attnum);
 		return;
 	}
-	rel = relation_open(rte->relid, AccessShareLock);
+	rel = relation_open(relid, AccessShareLock);
 	for (int i = 1; i <= RelationGetNumberOfAttributes(rel); i++)
 	{
 		if (!TupleDescAttr(RelationGetDescr(rel), i - 1)->attisdropped)
-			trace_relation_column(trace, rte->relid, rte->relkind, i);
+			trace_relation_column(trace, relid, relkind, i);
 	}
 	relation_close(rel, NoLock);
+}
+
+/*
+ * A value of a relation's row type that comes from a function counts as a row
+ * of the relation, wherever the function has it from.  InvalidOid: it is of
+ * another type.
+ */
+static Oid
+relation_of_type(Oid type)
+{
+	Oid			relid = get_typ_typrelid(getBaseType(type));
+
+	if (OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_COMPOSITE_TYPE)
+		return InvalidOid;
+	return relid;
+}
+
+/* A column of a function in FROM: its arguments, and its type. */
+static void
+trace_function(Trace *trace, Level *level, const RangeTblEntry *rte, int number)
+{
+	int			first = 0;
+	ListCell   *lc;
+
+	foreach(lc, rte->functions)
+	{
+		RangeTblFunction *function = lfirst_node(RangeTblFunction, lc);
+		Node	   *expr = function->funcexpr;
+		Oid			relid = relation_of_type(exprType(expr));
+		int			column = number - first;
+
+		first += function->funccolcount;
+		if (number > 0 && (column <= 0 || column > function->funccolcount))
+			continue;
+		if (OidIsValid(relid))
+			trace_relation(trace, relid, number > 0 ? column : 0);
+		if (IsA(expr, FuncExpr))
+			expr = (Node *) ((FuncExpr *) expr)->args;
+		trace_expr(trace, level, expr);
+	}
 }
 
 /* A column of a WITH query; level is where the reference to it stands. */
@@ -222,7 +289,7 @@ trace_var(Trace *trace, Level *level, const Var *var)
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
-			trace_relation(trace, rte, var->varattno);
+			trace_relation(trace, rte->relid, var->varattno);
 			break;
 		case RTE_SUBQUERY:
 			trace_column(trace, make_level(rte->subquery, level), var->varattno);
@@ -237,7 +304,7 @@ trace_var(Trace *trace, Level *level, const Var *var)
 			trace_values(trace, level, rte, var->varattno);
 			break;
 		case RTE_FUNCTION:
-			trace_expr(trace, level, (Node *) rte->functions);
+			trace_function(trace, level, rte, var->varattno);
 			break;
 		case RTE_TABLEFUNC:
 			trace_expr(trace, level, (Node *) rte->tablefunc);
@@ -291,6 +358,23 @@ expr_walker(Node *node, void *context)
 		inner.trace = walk->trace;
 		inner.level = make_level((Query *) node, walk->level);
 		return query_tree_walker((Query *) node, expr_walker, &inner, QTW_IGNORE_JOINALIASES);
+	}
+	if (IsA(node, FieldSelect))
+	{
+		FieldSelect *field = (FieldSelect *) node;
+		Oid			relid = relation_of_type(exprType((Node *) field->arg));
+
+		if (OidIsValid(relid))
+			trace_relation(walk->trace, relid, field->fieldnum);
+		if (IsA(field->arg, FuncExpr))
+			return expr_walker((Node *) ((FuncExpr *) field->arg)->args, context);
+	}
+	if (IsA(node, FuncExpr))
+	{
+		Oid			relid = relation_of_type(exprType(node));
+
+		if (OidIsValid(relid))
+			trace_relation(walk->trace, relid, 0);
 	}
 	if (IsA(node, WindowFunc))
 		trace_window(walk->trace, walk->level, ((WindowFunc *) node)->winref);

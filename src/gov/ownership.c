@@ -27,7 +27,9 @@ mlops_require_relation_owner(Oid relid)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", relid)));
-	if (!mlops_owns_relation(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER,
-					   get_relkind_objtype(get_rel_relkind(relid)), name);
+	if (mlops_owns_relation(relid, GetUserId()))
+		return;
+	mlops_audit_denied("owner", "relation", name);
+	aclcheck_error(ACLCHECK_NOT_OWNER,
+				   get_relkind_objtype(get_rel_relkind(relid)), name);
 }

@@ -189,4 +189,11 @@ extern int	mlops_registry_drop_model(const char *model);
 
 extern void mlops_registry_rename_model(const char *model, const char *new_name);
 
+/*
+ * Give the model to another role, which the caller must be able to become.
+ * Needs the owner's rights, not only ML_PRIVILEGE_MANAGE.  Returns the previous
+ * owner's name, NULL if that role is gone.
+ */
+extern char *mlops_registry_transfer_model(const char *model, const char *new_owner);
+
 #endif							/* MLOPS_CATALOG_H */

@@ -62,6 +62,13 @@
 #define MLOPS_DEBUG_PARALLEL (force_parallel_mode != FORCE_PARALLEL_OFF)
 #endif
 
+/* what OWNER TO asks of the new owner (utils/acl.h): membership, from 16 on the right to SET ROLE */
+#if PG_VERSION_NUM >= 160000
+#define mlops_check_can_become(member, role) check_can_set_role(member, role)
+#else
+#define mlops_check_can_become(member, role) check_is_member_of_role(member, role)
+#endif
+
 /* backend status by position: renamed in 16 */
 #if PG_VERSION_NUM >= 160000
 #define mlops_local_beentry(index) pgstat_get_local_beentry_by_index(index)

@@ -50,6 +50,9 @@ extern MlPrivilege mlops_privilege_by_name(const char *name);	/* error 22023 tha
  */
 extern bool mlops_rights_hold(int64 model_id, Oid owner, Oid role, MlPrivilege privilege);
 
+/* Is it the owner, or does it have the owner's privileges?  A model whose owner is gone is the superusers'. */
+extern bool mlops_rights_own(Oid owner, Oid role);
+
 /* Does it have any at all, so that the model exists for it? */
 extern bool mlops_rights_any(int64 model_id, Oid owner, Oid role);
 
@@ -66,12 +69,25 @@ extern void mlops_rights_require_owner(const char *what);
 /* The one message for "no such model" and "not allowed" (42704). */
 pg_noreturn extern void mlops_deny_model(const char *name);
 
-/* grants.c: writing grants.  model_id 0: database-wide.  grantee InvalidOid: public.  Returns whether anything changed. */
-extern bool mlops_grant_add(MlWriter *w, int64 model_id, Oid grantee, MlPrivilege privilege, bool with_grant);
-extern bool mlops_grant_remove(MlWriter *w, int64 model_id, Oid grantee, MlPrivilege privilege);
+/*
+ * grants.c: writing grants.  model_id 0: database-wide.  grantee InvalidOid:
+ * public.  Inside a write section, with the model locked.
+ */
 
-/* Record the grantees of rows from another cluster as they are known in this one. */
-extern void mlops_grants_restamp(MlWriter *w, int64 model_id);
+/*
+ * Record the grantees as they are known today, and take out, with a row in the
+ * audit trail, grants whose role is gone.  Returns whether there was one of this
+ * privilege to a role "gone" (NULL: do not ask).  Before _add and _remove; for
+ * the database it takes the lock that serialises them.
+ */
+extern bool mlops_grants_refresh(MlWriter *w, int64 model_id, const char *model,
+								 const char *gone, MlPrivilege privilege);
+
+/* Both return whether anything changed. */
+extern bool mlops_grant_add(MlWriter *w, int64 model_id, Oid grantee, MlPrivilege privilege, bool with_grant);
+
+/* only_own: error 42501 for a grant that the caller did not make. */
+extern bool mlops_grant_remove(MlWriter *w, int64 model_id, Oid grantee, MlPrivilege privilege, bool only_own);
 
 /* audit_add.c */
 

@@ -37,10 +37,14 @@ typedef struct MlUserSwitch
 {
 	Oid			saved_user;
 	int			saved_context;
+	Oid			saved_asking;
 	int			guc_level;
 } MlUserSwitch;
 extern void mlops_become_owner(MlUserSwitch *sw);
 extern void mlops_return_from_owner(MlUserSwitch *sw);
+
+/* The current user, or the one before mlops_become_owner: whose rights count. */
+extern Oid	mlops_asking_role(void);
 
 /* stored_role.c: a role as our tables store it, across restores.  In the cluster
  * it was recorded in the OID decides; elsewhere the name does.  InvalidOid: gone. */

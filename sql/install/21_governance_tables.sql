@@ -19,6 +19,8 @@ CREATE TABLE mlops_private.model_grant (
     with_grant     boolean NOT NULL,
     granted_by     name NOT NULL,
     granted_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    grantor_oid    oid NOT NULL,
+    grantor_system bigint NOT NULL,
     CONSTRAINT model_grant_pkey PRIMARY KEY (grant_id)
 );
 CREATE INDEX model_grant_model_id_idx ON mlops_private.model_grant (model_id);
@@ -28,6 +30,8 @@ COMMENT ON COLUMN mlops_private.model_grant.model_id
   IS '0: of the whole database';
 COMMENT ON COLUMN mlops_private.model_grant.grantee_oid
   IS '0: PUBLIC';
+COMMENT ON COLUMN mlops_private.model_grant.grantor_oid
+  IS 'the role that granted it, granted_by by name; grants stay when it goes';
 COMMENT ON COLUMN mlops_private.model_grant.grantee_system
   IS 'system identifier of the cluster in which grantee_oid means something; elsewhere grantee_name decides';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.model_grant', '');

@@ -38,6 +38,18 @@ LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION mlops.rename_model(text, text)
   IS 'give a model another name; versions and aliases stay';
 
+CREATE FUNCTION mlops.transfer_model(
+    model text,
+    new_owner name,
+    OUT model text,
+    OUT owner text,
+    OUT previous_owner text)
+RETURNS record
+AS 'MODULE_PATHNAME', 'mlops_transfer_model'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION mlops.transfer_model(text, name)
+  IS 'give a model to another role, which you must be a member of; grants stay';
+
 -- private
 
 CREATE FUNCTION mlops_private.current_owner(

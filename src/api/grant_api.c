@@ -12,7 +12,6 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
@@ -33,7 +32,8 @@ typedef struct GrantCall
 {
 	char	   *model;			/* NULL: the database */
 	char	   *role_name;
-	Oid			role;			/* InvalidOid: public */
+	Oid			role;			/* InvalidOid: public, or gone */
+	bool		gone;			/* no such role today */
 	MlPrivilege privilege;
 	bool		with_grant;
 } GrantCall;
@@ -41,11 +41,14 @@ typedef struct GrantCall
 static void
 read_call(FunctionCallInfo fcinfo, GrantCall *call)
 {
+	bool		public;
+
 	call->model = PG_ARGISNULL(0) ? NULL : mlops_arg_model_name(fcinfo);
 	mlops_arg_require(fcinfo, 1, "role");
 	call->role_name = mlops_arg_name(fcinfo, 1);
-	call->role = strcmp(call->role_name, "public") == 0 ? InvalidOid :
-		get_role_oid(call->role_name, false);
+	public = strcmp(call->role_name, "public") == 0;
+	call->role = public ? InvalidOid : get_role_oid(call->role_name, true);
+	call->gone = !public && !OidIsValid(call->role);
 	call->privilege = mlops_privilege_by_name(mlops_arg_required(fcinfo, 2, "privilege"));
 	if (call->model == NULL && call->privilege <= ML_PRIVILEGE_LAST_OF_MODEL)
 		ereport(ERROR,
@@ -62,16 +65,21 @@ read_call(FunctionCallInfo fcinfo, GrantCall *call)
 	call->with_grant = false;
 }
 
-/* The model, locked; 0 for the database.  The caller may hand the privilege on. */
-static int64
-lock_target(MlWriter *w, const GrantCall *call)
+/* The model, locked; number 0 for the database.  The caller may hand the privilege on. */
+static void
+lock_target(MlWriter *w, const GrantCall *call, MlLocked *model)
 {
-	MlLocked	model;
+	model->model_id = 0;
+	if (call->model)
+		mlops_registry_lock_to_grant(w, call->model, call->privilege, model);
+}
 
-	if (call->model == NULL)
-		return 0;
-	mlops_registry_lock_to_grant(w, call->model, call->privilege, &model);
-	return model.model_id;
+static void
+deny_role(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("role \"%s\" does not exist", name)));
 }
 
 static void
@@ -106,21 +114,24 @@ mlops_grant_model(PG_FUNCTION_ARGS)
 {
 	GrantCall	call;
 	MlWriter	w;
-	int64		model_id;
+	MlLocked	model;
 	bool		changed;
 
 	read_call(fcinfo, &call);
 	mlops_arg_require(fcinfo, 3, "with_grant");
 	call.with_grant = PG_GETARG_BOOL(3);
-	if (call.with_grant && !OidIsValid(call.role))
+	if (call.gone)
+		deny_role(call.role_name);
+	if (call.with_grant && (!OidIsValid(call.role) || call.model == NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_GRANT_OPERATION),
-				 errmsg("grant options can only be granted to roles")));
+				 errmsg("grant options can only be granted to roles, and on models")));
 	if (call.model == NULL)
 		mlops_rights_require_owner("grant database-wide privileges");
 	mlops_write_begin(&w, "mlops.grant_model()");
-	model_id = lock_target(&w, &call);
-	changed = mlops_grant_add(&w, model_id, call.role, call.privilege, call.with_grant);
+	lock_target(&w, &call, &model);
+	(void) mlops_grants_refresh(&w, model.model_id, call.model, NULL, call.privilege);
+	changed = mlops_grant_add(&w, model.model_id, call.role, call.privilege, call.with_grant);
 	if (changed)
 		record(&w, &call, "privilege.grant");
 	mlops_write_end(&w);
@@ -132,17 +143,28 @@ mlops_revoke_model(PG_FUNCTION_ARGS)
 {
 	GrantCall	call;
 	MlWriter	w;
-	int64		model_id;
+	MlLocked	model;
+	bool		only_own = false;
 	bool		changed;
 
 	read_call(fcinfo, &call);
 	if (call.model == NULL)
 		mlops_rights_require_owner("revoke database-wide privileges");
 	mlops_write_begin(&w, "mlops.revoke_model()");
-	model_id = lock_target(&w, &call);
-	changed = mlops_grant_remove(&w, model_id, call.role, call.privilege);
-	if (changed)
-		record(&w, &call, "privilege.revoke");
+	lock_target(&w, &call, &model);
+	if (call.model)
+		only_own = !mlops_rights_hold(model.model_id, model.owner, w.role, ML_PRIVILEGE_MANAGE);
+	/* grants to roles that are gone go with any change; by name, one can ask for it */
+	changed = mlops_grants_refresh(&w, model.model_id, call.model,
+								   call.gone ? call.role_name : NULL, call.privilege);
+	if (call.gone && !changed)
+		deny_role(call.role_name);
+	if (!call.gone)
+	{
+		changed = mlops_grant_remove(&w, model.model_id, call.role, call.privilege, only_own);
+		if (changed)
+			record(&w, &call, "privilege.revoke");
+	}
 	mlops_write_end(&w);
 	return result(fcinfo, &call, changed);
 }
@@ -152,13 +174,13 @@ mlops_may(PG_FUNCTION_ARGS)
 {
 	MlPrivilege privilege = mlops_privilege_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1)));
 
-	PG_RETURN_BOOL(mlops_registry_may(PG_GETARG_INT64(0), GetUserId(), privilege));
+	PG_RETURN_BOOL(mlops_registry_may(PG_GETARG_INT64(0), mlops_asking_role(), privilege));
 }
 
 Datum
 mlops_may_any(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(mlops_registry_may_any(PG_GETARG_INT64(0), GetUserId()));
+	PG_RETURN_BOOL(mlops_registry_may_any(PG_GETARG_INT64(0), mlops_asking_role()));
 }
 
 Datum
@@ -166,5 +188,5 @@ mlops_may_database(PG_FUNCTION_ARGS)
 {
 	MlPrivilege privilege = mlops_privilege_by_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
-	PG_RETURN_BOOL(mlops_rights_database(GetUserId(), privilege));
+	PG_RETURN_BOOL(mlops_rights_database(mlops_asking_role(), privilege));
 }

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * registry_api.c
- *	  SQL: drop_version, drop_model, rename_model, and what the views ask about
- *	  owners.
+ *	  SQL: drop_version, drop_model, rename_model, transfer_model, and what the
+ *	  views ask about owners.
  *
  * IDENTIFICATION
  *	  src/api/registry_api.c
@@ -23,6 +23,7 @@
 PG_FUNCTION_INFO_V1(mlops_drop_version);
 PG_FUNCTION_INFO_V1(mlops_drop_model);
 PG_FUNCTION_INFO_V1(mlops_rename_model);
+PG_FUNCTION_INFO_V1(mlops_transfer_model);
 PG_FUNCTION_INFO_V1(mlops_current_owner);
 
 Datum
@@ -67,6 +68,23 @@ mlops_rename_model(PG_FUNCTION_ARGS)
 	mlops_registry_rename_model(model, new_name);
 	values[0] = CStringGetTextDatum(new_name);
 	values[1] = CStringGetTextDatum(model);
+	return mlops_result_row(fcinfo, values, nulls);
+}
+
+Datum
+mlops_transfer_model(PG_FUNCTION_ARGS)
+{
+	char	   *model = mlops_arg_model_name(fcinfo);
+	char	   *previous;
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
+
+	mlops_arg_require(fcinfo, 1, "new_owner");
+	previous = mlops_registry_transfer_model(model, mlops_arg_name(fcinfo, 1));
+	values[0] = CStringGetTextDatum(model);
+	values[1] = CStringGetTextDatum(mlops_arg_name(fcinfo, 1));
+	nulls[2] = previous == NULL;
+	values[2] = previous ? CStringGetTextDatum(previous) : (Datum) 0;
 	return mlops_result_row(fcinfo, values, nulls);
 }
 

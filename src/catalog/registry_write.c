@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * registry_write.c
- *	  Adding versions, moving aliases, dropping and renaming.
+ *	  Adding versions; dropping, renaming and handing over models.
  *
  * The caller's role is taken and its rights are checked first; then the
  * statements run through SPI as the extension's owner, each under a snapshot
@@ -17,7 +17,7 @@
  * rollback gives its number back, and never used again after a drop.
  *
  * A model that was recorded in another cluster, or under a former name of its
- * owner, gets its owner recorded anew here (gov/owner.c).
+ * owner, gets its owner recorded anew here (store/stored_role.c).
  *
  * A name that somebody else's model has cannot be hidden from those who want
  * to create a model of that name.  They learn that it is not available, not
@@ -33,8 +33,10 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
 #include "mlops/catalog.h"
 #include "mlops/gov.h"
@@ -65,21 +67,25 @@ mlops_registry_check_task(const char *model, MlTask has, MlTask wanted)
 				 errhint("Train under another model name, or set the option \"task\".")));
 }
 
-/* Record the owner, and who was granted what, as they are known in this cluster today. */
+/*
+ * Record the owner, and who was granted what, as they are known in this cluster
+ * today.  A row of another cluster decides by names once: an owner who does not
+ * exist now is gone, whoever takes the name later.
+ */
 static void
-stamp_roles(MlWriter *w, int64 model_id, Oid owner, const char *stored_name,
-			int64 stored_system)
+stamp_roles(MlWriter *w, const char *model, int64 model_id, Oid owner,
+			const char *stored_name, int64 stored_system)
 {
 	char	   *name = GetUserNameFromId(owner, true);
 
 	if (stored_system != mlops_this_system())
-		mlops_grants_restamp(w, model_id);
-	else if (name != NULL && strcmp(stored_name, name) == 0)
-		return;
-	if (name == NULL)
+		(void) mlops_grants_refresh(w, model_id, model, NULL, ML_PRIVILEGE_READ);
+	else if (name == NULL || strcmp(stored_name, name) == 0)
 		return;
 	mlops_write_int8(w, model_id);
-	mlops_write_role(w, owner);
+	mlops_write_oid(w, owner);
+	mlops_write_name(w, name ? name : stored_name);
+	mlops_write_int8(w, mlops_this_system());
 	mlops_write_run(w, "UPDATE mlops_private.model"
 					" SET owner_oid = $2, owner_name = $3, owner_system = $4"
 					" WHERE model_id = $1");
@@ -148,7 +154,7 @@ lock_model(MlWriter *w, const char *name, MlMay may, MlPrivilege privilege, bool
 					"SELECT " MODEL_COLUMNS " FROM mlops_private.model WHERE name = $1 FOR NO KEY UPDATE");
 	found = found_model(&model);
 	require_model(w, name, may, privilege, found, &model);
-	stamp_roles(w, model.model_id, model.owner, NameStr(model.owner_name),
+	stamp_roles(w, name, model.model_id, model.owner, NameStr(model.owner_name),
 				model.owner_system);
 	out->model_id = model.model_id;
 	out->owner = model.owner;
@@ -213,7 +219,7 @@ next_version(MlWriter *w, const MlNewVersion *v, MlLocked *out)
 		deny_train(v->model);
 	mlops_registry_check_task(v->model, model.task, v->task);
 	version = DatumGetInt32(mlops_write_result(0, 6));
-	stamp_roles(w, model.model_id, model.owner, NameStr(model.owner_name),
+	stamp_roles(w, v->model, model.model_id, model.owner, NameStr(model.owner_name),
 				model.owner_system);
 	out->model_id = model.model_id;
 	out->owner = model.owner;
@@ -387,4 +393,42 @@ mlops_registry_rename_model(const char *name, const char *new_name)
 	mlops_write_run(&w, "UPDATE mlops_private.model SET name = $2 WHERE model_id = $1");
 	mlops_audit_add(&w, "model.rename", "model", name, mlops_jsonb_one("new_name", new_name));
 	mlops_write_end(&w);
+}
+
+char *
+mlops_registry_transfer_model(const char *name, const char *new_owner)
+{
+	MlWriter	w;
+	MlLocked	model;
+	Oid			role;
+	char	   *previous;
+	JsonbParseState *state = NULL;
+
+	mlops_write_begin(&w, "mlops.transfer_model()");
+	mlops_registry_lock(&w, name, ML_PRIVILEGE_MANAGE, false, &model);
+	if (!mlops_rights_own(model.owner, w.role))
+	{
+		mlops_audit_denied("owner", "model", name);
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of model \"%s\"", name)));
+	}
+	role = get_role_oid(new_owner, false);
+	mlops_check_can_become(w.role, role);
+	previous = GetUserNameFromId(model.owner, true);
+	mlops_write_int8(&w, model.model_id);
+	mlops_write_role(&w, role);
+	mlops_write_run(&w, "UPDATE mlops_private.model"
+					" SET owner_oid = $2, owner_name = $3, owner_system = $4"
+					" WHERE model_id = $1");
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	mlops_jsonb_add_string(&state, "owner", new_owner);
+	if (previous)
+		mlops_jsonb_add_string(&state, "previous_owner", previous);
+	mlops_audit_add(&w, "model.transfer", "model", name,
+					JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+	if (previous)
+		previous = MemoryContextStrdup(w.caller, previous);
+	mlops_write_end(&w);
+	return previous;
 }

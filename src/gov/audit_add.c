@@ -154,16 +154,11 @@ mlops_audit_add(MlWriter *w, const char *action, const char *kind,
 		elog(ERROR, "SPI_execute_plan returned %s", SPI_result_code_string(rc));
 }
 
-/*
- * The role in effect and the one that logged in, for a line in the log.  In a
- * section that runs as the extension's owner the former is who entered it.
- */
+/* The role in effect, also while its statements run as the owner, and the one that logged in. */
 static char *
 who(void)
 {
-	bool		in_section = InSecurityRestrictedOperation() &&
-	GetUserId() == mlops_extension_owner();
-	char	   *role = GetUserNameFromId(in_section ? GetOuterUserId() : GetUserId(), true);
+	char	   *role = GetUserNameFromId(mlops_asking_role(), true);
 	char	   *session = GetUserNameFromId(GetSessionUserId(), true);
 
 	return psprintf("role \"%s\", session user \"%s\"",

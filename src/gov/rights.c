@@ -115,8 +115,8 @@ granted(int64 model_id, Oid role, uint32 wanted, bool with_grant)
 	return found;
 }
 
-static bool
-is_owner(Oid owner, Oid role)
+bool
+mlops_rights_own(Oid owner, Oid role)
 {
 	if (!OidIsValid(owner))
 		return superuser_arg(role);
@@ -126,14 +126,14 @@ is_owner(Oid owner, Oid role)
 bool
 mlops_rights_hold(int64 model_id, Oid owner, Oid role, MlPrivilege privilege)
 {
-	return is_owner(owner, role) ||
+	return mlops_rights_own(owner, role) ||
 		granted(model_id, role, privileges[privilege].held_by, false);
 }
 
 bool
 mlops_rights_any(int64 model_id, Oid owner, Oid role)
 {
-	return is_owner(owner, role) ||
+	return mlops_rights_own(owner, role) ||
 		granted(model_id, role, BIT(ML_PRIVILEGE_LAST_OF_MODEL + 1) - 1, false);
 }
 
@@ -154,7 +154,7 @@ mlops_rights_database(Oid role, MlPrivilege privilege)
 void
 mlops_rights_require_database(MlPrivilege privilege, const char *what)
 {
-	if (mlops_rights_database(GetUserId(), privilege))
+	if (mlops_rights_database(mlops_asking_role(), privilege))
 		return;
 	mlops_audit_denied(privileges[privilege].name, "database", NULL);
 	ereport(ERROR,
@@ -167,7 +167,7 @@ mlops_rights_require_database(MlPrivilege privilege, const char *what)
 void
 mlops_rights_require_owner(const char *what)
 {
-	if (has_privs_of_role(GetUserId(), mlops_extension_owner()))
+	if (has_privs_of_role(mlops_asking_role(), mlops_extension_owner()))
 		return;
 	mlops_audit_denied("owner of the extension", "database", NULL);
 	ereport(ERROR,

@@ -73,15 +73,38 @@ mlops_extension_version(void)
 	return version;
 }
 
+/*
+ * Who asked, while statements run as the owner.  An error leaves it behind, so
+ * it counts only where the user and the security context are those set here.
+ */
+static Oid	asking = InvalidOid;
+static Oid	asked_as = InvalidOid;
+
+#define OWNER_CONTEXT (SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE)
+
+Oid
+mlops_asking_role(void)
+{
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	if (OidIsValid(asking) && user == asked_as && (context & OWNER_CONTEXT) == OWNER_CONTEXT)
+		return asking;
+	return user;
+}
+
 void
 mlops_become_owner(MlUserSwitch *sw)
 {
 	Oid			owner = mlops_extension_owner();
+	Oid			role = mlops_asking_role();
 
 	GetUserIdAndSecContext(&sw->saved_user, &sw->saved_context);
-	SetUserIdAndSecContext(owner,
-						   sw->saved_context | SECURITY_RESTRICTED_OPERATION |
-						   SECURITY_LOCAL_USERID_CHANGE);
+	SetUserIdAndSecContext(owner, sw->saved_context | OWNER_CONTEXT);
+	sw->saved_asking = asking;
+	asking = role;
+	asked_as = owner;
 	sw->guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION,
@@ -92,5 +115,6 @@ void
 mlops_return_from_owner(MlUserSwitch *sw)
 {
 	AtEOXact_GUC(false, sw->guc_level);
+	asking = sw->saved_asking;
 	SetUserIdAndSecContext(sw->saved_user, sw->saved_context);
 }

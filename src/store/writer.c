@@ -25,7 +25,7 @@
 static void
 begin(MlWriter *w, bool reads_only)
 {
-	w->role = GetUserId();
+	w->role = mlops_asking_role();
 	w->reads_only = reads_only;
 	w->nargs = 0;
 	w->caller = CurrentMemoryContext;

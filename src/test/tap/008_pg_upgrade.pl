@@ -26,12 +26,15 @@ $old->safe_psql('postgres', q{
 	SET ROLE ann;
 	SELECT mlops.train('price', 'rows', 'y');
 	SELECT mlops.train('price', 'SELECT id, x1, x2, c, y FROM rows', 'y', alias => 'challenger');
-	SELECT mlops.train('risk', 'rows', 'good');});
+	SELECT mlops.train('risk', 'rows', 'good');
+	RESET ROLE;
+	SELECT mlops.label_column('rows', 'c', 'pii:name mask:partial');});
 
 my @facts = (
 	q{SELECT model, task, owner, versions, champion, created_at FROM mlops.models ORDER BY 1},
 	q{SELECT model, version, algorithm, metrics, options, aliases, trained_at FROM mlops.versions ORDER BY 1, 2},
 	q{SELECT md5(string_agg(artifact::text, ' ' ORDER BY model_id, version)) FROM mlops_private.version},
+	q{SELECT * FROM mlops.labels},
 	q{SELECT sum(mlops.predict('price', r)), sum(mlops.predict('price@challenger', r)), sum(mlops.predict('risk', r)) FROM rows r});
 my $marks = $old->safe_psql('postgres', q{SELECT count(*) FROM pg_attribute WHERE attoptions::text LIKE '%pg_attver%'});
 my $want = join "\n", map { $old->safe_psql('postgres', $_) } @facts;
@@ -62,7 +65,7 @@ chomp $new_bin;
 			'-s', $new->host, '-p', $old->port, '-P', $new->port ], 'pg_upgrade');
 }
 $new->start;
-is(join("\n", map { $new->safe_psql('postgres', $_) } @facts), $want, 'models, versions, aliases, artifacts and predictions');
+is(join("\n", map { $new->safe_psql('postgres', $_) } @facts), $want, 'models, versions, aliases, artifacts, labels and predictions');
 isnt($new->safe_psql('postgres', q{SET ROLE ann; SELECT sum(mlops.predict('price', r)) FROM rows r}), '', 'the owner may use the model');
 $new->safe_psql('postgres', q{SELECT mlops.train('price', 'rows', 'y')});
 is($new->safe_psql('postgres', q{SELECT max(version) FROM mlops.versions WHERE model = 'price'}), '3', 'and the next version is 3');

@@ -1,0 +1,128 @@
+-- Which privilege opens which function and which view.  A function that takes a
+-- model by name and has no call here is listed as missing: add its call, and look
+-- at the line that it gets.
+
+SET client_min_messages = warning;
+CREATE TEMP TABLE calls (function text, call text);
+COPY calls FROM stdin (DELIMITER '|');
+mlops.predict(text,record)|mlops.predict(%L, t) FROM (SELECT 1 AS x) t
+mlops.predict(text,jsonb)|mlops.predict(%L, '{"x": 1}'::jsonb)
+mlops.predict(text,double precision[])|mlops.predict(%L, ARRAY[1.0::float8])
+mlops.classify(text,record)|mlops.classify(%L, t) FROM (SELECT 1 AS x) t
+mlops.classify(text,jsonb)|mlops.classify(%L, '{"x": 1}'::jsonb)
+mlops.classify(text,double precision[])|mlops.classify(%L, ARRAY[1.0::float8])
+mlops.proba(text,record)|mlops.proba(%L, t) FROM (SELECT 1 AS x) t
+mlops.proba(text,jsonb)|mlops.proba(%L, '{"x": 1}'::jsonb)
+mlops.proba(text,double precision[])|mlops.proba(%L, ARRAY[1.0::float8])
+mlops.predict_table(text,text,name)|mlops.predict_table(%L, 'SELECT 1 AS x')
+mlops.evaluate(text,text,name)|mlops.evaluate(%L, 'SELECT x, x AS y FROM generate_series(1, 9) x')
+mlops.importance(text,text,text,name,jsonb)|mlops.importance(%L, 'permutation', 'SELECT x, x AS y FROM generate_series(1, 9) x')
+mlops.importance(text,text)|mlops.importance(%L)
+mlops.training_history(text)|mlops.training_history(%L)
+mlops.describe(text)|mlops.describe(%L)
+mlops.coefficients(text)|mlops.coefficients(%L)
+mlops.trees(text)|mlops.trees(%L)
+mlops.tree_text(text,integer)|mlops.tree_text(%L)
+mlops.tree_dot(text,integer)|mlops.tree_dot(%L)
+mlops.tree_sql(text)|mlops.tree_sql(%L)
+mlops.train(text,text,name,text,name[],jsonb,jsonb,name,text,text)|mlops.train(%L, 'SELECT x, x AS y FROM generate_series(1, 30) x', 'y', 'linear_regression')
+mlops.set_alias(text,text,integer,text)|mlops.set_alias(%L, 'other', 1)
+mlops.drop_alias(text,text,text)|mlops.drop_alias(%L, 'champion')
+mlops.rollback(text,text,text)|mlops.rollback(%L)
+mlops.alias_at(text,text,timestamp with time zone)|mlops.alias_at(%L, 'champion', now())
+mlops.drop_version(text,integer)|mlops.drop_version(%L, 2)
+mlops.drop_model(text)|mlops.drop_model(%L)
+mlops.rename_model(text,text)|mlops.rename_model(%L, 'regress_other_name')
+mlops.transfer_model(text,name)|mlops.transfer_model(%L, current_user)
+mlops.grant_model(text,name,text,boolean)|mlops.grant_model(%L, 'regress_mlops_none', 'predict')
+mlops.revoke_model(text,name,text)|mlops.revoke_model(%L, 'regress_mlops_predict', 'predict')
+\.
+
+-- complete
+SELECT p.oid::regprocedure AS has_no_call
+  FROM pg_proc p
+ WHERE p.pronamespace = 'mlops'::regnamespace AND p.proargnames[1] = 'model' AND p.proargtypes[0] = 'text'::regtype
+   AND NOT EXISTS (SELECT 1 FROM calls c WHERE to_regprocedure(c.function) = p.oid)
+ ORDER BY p.oid::regprocedure::text COLLATE "C";
+SELECT function AS no_such_function FROM calls WHERE to_regprocedure(function) IS NULL;
+SELECT p.oid::regprocedure AS model_is_not_the_first_argument
+  FROM pg_proc p
+ WHERE p.pronamespace = 'mlops'::regnamespace AND 'model' = ANY (p.proargnames[2:p.pronargs])
+ ORDER BY p.oid::regprocedure::text COLLATE "C";
+
+-- one role for each privilege, one with none, the owner
+CREATE TEMP TABLE roles (n serial, privilege text, role text);
+INSERT INTO roles (privilege, role)
+SELECT p, 'regress_mlops_' || p
+  FROM unnest('{owner,none,read,predict,artifact,logs,train,deploy,approve,unmask,manage}'::text[]) WITH ORDINALITY AS u (p, n) ORDER BY n;
+SELECT format('CREATE ROLE %I', role) FROM roles ORDER BY n \gexec
+SET ROLE regress_mlops_owner;
+SELECT version FROM mlops.train('regress_matrix', 'SELECT x, 2 * x AS y FROM generate_series(1, 40) x', 'y', 'linear_regression');
+SELECT version FROM mlops.train('regress_matrix', 'SELECT x, 3 * x AS y FROM generate_series(1, 40) x', 'y', 'linear_regression');
+SELECT alias, version FROM mlops.set_alias('regress_matrix:2', 'champion');
+RESET ROLE;
+SELECT count(mlops.grant_model('regress_matrix', role::name, privilege)) AS granted FROM roles WHERE privilege NOT IN ('owner', 'none');
+
+-- what a call says, with the model's name and the role's taken out; its effects are undone
+CREATE FUNCTION pg_temp.outcome(call text, model text, role text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	m text;
+	d text;
+	h text;
+	x text;
+BEGIN
+	EXECUTE format('SET LOCAL ROLE %I', role);
+	EXECUTE 'SELECT * FROM (SELECT ' || format(call, model) || ') AS q';
+	RAISE EXCEPTION 'undo';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT, x = PG_EXCEPTION_CONTEXT;
+	RETURN replace(concat_ws(' / ', SQLSTATE, m, d, h, regexp_replace(x, ' at RAISE', ' at EXECUTE')), model, 'MODEL');
+END $$;
+CREATE TEMP TABLE outcomes AS
+SELECT c.function, c.call, r.n, r.privilege,
+       pg_temp.outcome(c.call, 'regress_matrix', r.role) AS here,
+       pg_temp.outcome(c.call, 'regress_absent', r.role) AS absent
+  FROM calls c CROSS JOIN roles r;
+-- a refusal; anything else comes after the rights were found to do
+ALTER TABLE outcomes ADD denied boolean;
+UPDATE outcomes SET denied = here LIKE '42704 / model "MODEL" does not exist%' OR here LIKE '42704 / model "MODEL" has no version%'
+	OR here LIKE '42710 / model name "MODEL" is not available%' OR here LIKE '42501%';
+
+-- which privilege, alone, opens what
+SELECT function, coalesce(string_agg(privilege, ' ' ORDER BY n) FILTER (WHERE NOT denied AND privilege <> 'owner'), '-') AS opened_by,
+       bool_or(NOT denied) FILTER (WHERE privilege = 'owner') AS by_owner
+  FROM outcomes GROUP BY function ORDER BY 2 COLLATE "C", function COLLATE "C";
+
+-- a refusal says what it says of a model that does not exist; to who has no privilege at all, always
+SELECT function, privilege, here, absent FROM outcomes WHERE denied AND here <> absent
+   AND function NOT LIKE 'mlops.train(%' AND (privilege = 'none' OR here NOT LIKE '42501%') ORDER BY 1, 2;
+-- training creates what does not exist
+SELECT privilege, split_part(here, ' / ', 2) AS here, split_part(absent, ' / ', 2) AS absent
+  FROM outcomes WHERE denied AND function LIKE 'mlops.train(%' ORDER BY n;
+-- known to exist, but the owner's business
+SELECT function, privilege, left(here, 70) AS here FROM outcomes WHERE here LIKE '42501%' ORDER BY 1, 2;
+
+-- a version by its number, of a model that one may use but not read
+SELECT DISTINCT r.privilege, split_part(pg_temp.outcome(c.call, 'regress_matrix:' || v, r.role), ' / ', 2) AS outcome
+  FROM calls c, roles r, (VALUES (1), (2), (3)) AS v (v)
+ WHERE r.privilege = 'predict' AND c.function ~ '^mlops\.(predict|classify|proba|predict_table|evaluate)\(';
+
+-- views: whoever has the privilege sees rows of the model
+CREATE FUNCTION pg_temp.rows(relation regclass, col text, role text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	n bigint;
+BEGIN
+	EXECUTE format('SET LOCAL ROLE %I', role);
+	EXECUTE format('SELECT count(*) FROM %s WHERE %I::text LIKE %L', relation, col, 'regress_matrix%') INTO n;
+	RESET ROLE;
+	RETURN n;
+END $$;
+SELECT c.oid::regclass AS view, a.attname AS column,
+       coalesce(string_agg(r.privilege, ' ' ORDER BY r.n) FILTER (WHERE pg_temp.rows(c.oid, a.attname, r.role) > 0 AND r.privilege <> 'owner'), '-') AS seen_by,
+       bool_or(pg_temp.rows(c.oid, a.attname, r.role) > 0) FILTER (WHERE r.privilege = 'owner') AS by_owner
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname IN ('model', 'object') CROSS JOIN roles r
+ WHERE c.relnamespace = 'mlops'::regnamespace AND c.relkind = 'v'
+ GROUP BY c.oid, a.attname ORDER BY c.relname COLLATE "C", a.attname;
+
+SELECT versions FROM mlops.drop_model('regress_matrix');
+SELECT format('DROP ROLE %I', role) FROM roles ORDER BY n \gexec

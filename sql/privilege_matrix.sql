@@ -89,9 +89,11 @@ UPDATE outcomes SET denied = here LIKE '42704 / model "MODEL" does not exist%' O
 	OR here LIKE '42710 / model name "MODEL" is not available%' OR here LIKE '42501%';
 
 -- which privilege, alone, opens what
-SELECT function, coalesce(string_agg(privilege, ' ' ORDER BY n) FILTER (WHERE NOT denied AND privilege <> 'owner'), '-') AS opened_by,
-       bool_or(NOT denied) FILTER (WHERE privilege = 'owner') AS by_owner
-  FROM outcomes GROUP BY function ORDER BY 2 COLLATE "C", function COLLATE "C";
+SELECT * FROM (
+	SELECT function, coalesce(string_agg(privilege, ' ' ORDER BY n) FILTER (WHERE NOT denied AND privilege <> 'owner'), '-') AS opened_by,
+	       bool_or(NOT denied) FILTER (WHERE privilege = 'owner') AS by_owner
+	  FROM outcomes GROUP BY function) AS o
+ ORDER BY opened_by COLLATE "C", function COLLATE "C";
 
 -- a refusal says what it says of a model that does not exist; to who has no privilege at all, always
 SELECT function, privilege, here, absent FROM outcomes WHERE denied AND here <> absent

@@ -196,4 +196,41 @@ extern void mlops_registry_rename_model(const char *model, const char *new_name)
  */
 extern char *mlops_registry_transfer_model(const char *model, const char *new_owner);
 
+/*
+ * run_write.c: runs of experiments.  A run belongs to the role that started
+ * it; to all others, error 42704.  One that has ended does not change any
+ * more: error 55000.  All but the last are a write section of their own.
+ */
+
+/* parent: a run of the caller, 0 for none. */
+extern int64 mlops_run_of_experiment(const char *experiment, const char *name, Jsonb *params,
+									 const char *note, int64 parent, TimestampTz *started_at);
+
+/* A value for each key at that step; one that was logged for the step before is replaced. */
+extern void mlops_run_add_metrics(int64 run, int n, char **keys, const double *values, int64 step);
+
+/*
+ * The run is about this version, of a model that the caller may train.  Returns
+ * the version's number, and in *metrics how many of its metrics the run took over.
+ */
+extern int	mlops_run_set_version(int64 run, const MlModelRef *ref, int *metrics);
+
+/* note NULL: the one given at the start stays.  Returns the experiment. */
+extern char *mlops_run_finish(int64 run, const char *status, const char *note, double *seconds);
+
+/* Returns the experiment. */
+extern char *mlops_run_remove(int64 run);
+
+/* Losses by iteration, of algorithms that have them. */
+typedef struct MlCurve
+{
+	int			n;				/* 0: none */
+	double	   *train;
+	double	   *validation;		/* NaN: nothing was held out */
+} MlCurve;
+
+/* The run of a training that made this version; "candidates" in its metrics that lost are its children. */
+extern void mlops_run_of_training(MlWriter *w, const MlLocked *model, int version,
+								  const MlNewVersion *v, const MlCurve *curve);
+
 #endif							/* MLOPS_CATALOG_H */

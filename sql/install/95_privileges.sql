@@ -25,6 +25,8 @@ GRANT SELECT ON mlops.progress TO PUBLIC;
 GRANT SELECT ON mlops.labels TO PUBLIC;
 GRANT SELECT ON mlops.audit TO PUBLIC;
 GRANT SELECT ON mlops.audit_anchors TO PUBLIC;
+GRANT SELECT ON mlops.runs TO PUBLIC;
+GRANT SELECT ON mlops.run_metrics TO PUBLIC;
 
 -- functions inside views run as the user who asks; the schema stays closed to names
 GRANT EXECUTE ON FUNCTION mlops_private.may(bigint, text) TO PUBLIC;
@@ -33,3 +35,5 @@ GRANT EXECUTE ON FUNCTION mlops_private.may_database(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.progress() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.label_parts(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.current_owner(oid, name, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION mlops_private.owns(oid, name, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION mlops_private.metric_sign(text, boolean) TO PUBLIC;

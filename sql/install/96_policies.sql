@@ -49,3 +49,14 @@ CREATE POLICY readers ON mlops_private.audit_payload FOR SELECT
 ALTER TABLE mlops_private.audit_anchor ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.audit_anchor FOR SELECT
     USING (mlops_private.may_database('audit'));
+
+ALTER TABLE mlops_private.run ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.run FOR SELECT
+    USING (CASE WHEN trained_id IS NOT NULL THEN mlops_private.may(trained_id, 'read')
+                ELSE mlops_private.owns(owner_oid, owner_name, owner_system)
+                  OR coalesce(mlops_private.may(linked_id, 'read'), false)
+           END);
+
+ALTER TABLE mlops_private.run_metric ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.run_metric FOR SELECT
+    USING (EXISTS (SELECT 1 FROM mlops_private.run r WHERE r.run_id = run_metric.run_id));

@@ -162,6 +162,7 @@ store_version(const MlTrainCall *call, const MlCandidate *best, double seconds)
 	v.facts = mlops_version_facts(call, best);
 	mlops_write_begin(&w, "mlops.train()");
 	version = mlops_registry_add_version(&w, &v, &model);
+	mlops_run_of_training(&w, &model, version, &v, &best->curve);
 	if (mlops_registry_is_only_version(&w, &model, version))
 		mlops_alias_move(&w, &model, MLOPS_CHAMPION, version, NULL);
 	if (call->alias)

@@ -13,6 +13,7 @@
 
 #include "utils/jsonb.h"
 
+#include "mlops/catalog.h"
 #include "mlops/model.h"
 
 /* The arguments, unpacked. */
@@ -45,6 +46,7 @@ typedef struct MlCandidate
 	Jsonb	   *metrics;
 	Jsonb	   *training_metrics;	/* NULL: not asked for */
 	List	   *notices;		/* char *: what training has to say about it */
+	MlCurve		curve;
 	int			stopped_at;		/* rounds kept by early stopping; 0: it was not asked for */
 } MlCandidate;
 

@@ -90,6 +90,25 @@ copy_jsonb(const Jsonb *json, MemoryContext to)
 	return memcpy(MemoryContextAlloc(to, VARSIZE(json)), json, VARSIZE(json));
 }
 
+/* The losses of a model by iterations, if it was made so. */
+static void
+keep_curve(const MlModel *model, MlCurve *out)
+{
+	const MlEnsemble *ensemble = model->body;
+
+	memset(out, 0, sizeof(*out));
+	if (model->algo->train_trees == NULL || ensemble->nrounds == 0)
+		return;
+	out->n = ensemble->nrounds;
+	out->train = palloc(sizeof(double) * out->n);
+	out->validation = palloc(sizeof(double) * out->n);
+	for (int i = 0; i < out->n; i++)
+	{
+		out->train[i] = ensemble->history[i].train_loss;
+		out->validation[i] = ensemble->history[i].validation_loss;
+	}
+}
+
 /* What is kept of a model goes to "to". */
 static void
 keep_model(MlModel *model, const MlParams *params, MemoryContext to, MlCandidate *out)
@@ -104,6 +123,7 @@ keep_model(MlModel *model, const MlParams *params, MemoryContext to, MlCandidate
 	out->task = model->sig->task;
 	out->target = pstrdup(model->sig->target);
 	out->nfeatures = model->sig->nfeatures;
+	keep_curve(model, &out->curve);
 	out->stopped_at = 0;
 	if (mlops_param_exists(params, "n_iter_no_change") &&
 		mlops_param_integer(params, "n_iter_no_change") > 0)

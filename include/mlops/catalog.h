@@ -177,6 +177,51 @@ extern int	mlops_alias_rollback(MlWriter *w, const MlLocked *model, const char *
 								 const char *reason, int *previous);
 
 /*
+ * route_read.c: how the keys of a model's rows are divided between its aliases,
+ * under the active snapshot; all of them go to the champion where there is no
+ * route.  Nobody's rights are checked here.
+ */
+typedef struct MlRoute
+{
+	int64		model_id;
+	int			narms;			/* 0: no route */
+	NameData   *arms;			/* aliases */
+	uint64		seed;			/* of the salt */
+	uint8	   *slots;			/* arm of each */
+	char	   *salt;
+	Jsonb	   *split;			/* as it was given */
+	int			nshadow;
+	NameData   *shadow;			/* aliases that are scored too, and not returned */
+} MlRoute;
+
+/* In CurrentMemoryContext. */
+extern MlRoute *mlops_route_load(int64 model_id);
+
+/* The alias for a key, which is in UTF-8. */
+extern const char *mlops_route_variant(const MlRoute *route, const char *key, int len);
+
+/* route_write.c: inside a write section, with the model locked for ML_PRIVILEGE_DEPLOY.  Audited. */
+
+/* What a route shall be.  Error 42704 for an alias that the model has not. */
+typedef struct MlNewRoute
+{
+	int			narms;			/* 0: none, every key goes to the champion */
+	NameData   *arms;
+	double	   *share;			/* sum to 1 */
+	Jsonb	   *split;			/* the same as given */
+	int			nshadow;		/* -1: as it is */
+	NameData   *shadow;
+	const char *salt;			/* NULL: as it is; for a new route the model's name */
+} MlNewRoute;
+
+/* Returns the share of keys that moved to another arm; *now: the route that is in force. */
+extern double mlops_route_set(MlWriter *w, const MlLocked *model, const MlNewRoute *wanted,
+							  MlRoute **now);
+
+/* Error 2BP01 if the model's route uses the alias. */
+extern void mlops_route_check_unused(MlWriter *w, const MlLocked *model, const char *alias);
+
+/*
  * Verbs that are a write section of their own; the caller needs
  * ML_PRIVILEGE_MANAGE.
  */

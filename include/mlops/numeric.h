@@ -159,6 +159,15 @@ extern void mlops_softmax(int n, double *z);	/* in place */
 extern uint64_t mlops_hash_mix(uint64_t a, uint64_t b);
 extern uint64_t mlops_hash_bytes(const void *data, size_t len, uint64_t seed);
 
+/* slots.c: which arm of a split a key belongs to; frozen */
+#define MLOPS_SLOTS		10000
+#define MLOPS_SLOT_FREE 255		/* belongs to no arm; so there are at most 255 */
+extern uint64_t mlops_slots_seed(const void *salt, size_t len);
+extern int	mlops_slot(const void *key, size_t len, uint64_t seed);
+/* how many slots each of n arms gets; bring the slots to these counts moving as few as must */
+extern void mlops_slots_divide(int n, const double *share, int *count);
+extern void mlops_slots_move(uint8_t *slots, int n, const int *want);
+
 /*
  * fingerprint.c: 128 bits of a multiset of rows, whatever the order of rows and
  * columns; frozen.  A row is named values; a value enters as two words, which

@@ -37,3 +37,23 @@ COMMENT ON COLUMN mlops_private.alias_event.happened_at
 COMMENT ON COLUMN mlops_private.alias_event.back_to
   IS 'the event that a rollback from here goes back to';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.alias_event', '');
+
+CREATE TABLE mlops_private.route (
+    model_id     bigint NOT NULL,
+    salt         text NOT NULL,
+    arms         name[] NOT NULL,
+    split        jsonb NOT NULL,
+    slots        bytea NOT NULL,
+    shadow       name[] NOT NULL,
+    set_by       name NOT NULL,
+    set_at       timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT route_pkey PRIMARY KEY (model_id),
+    CONSTRAINT route_model_fkey FOREIGN KEY (model_id)
+        REFERENCES mlops_private.model (model_id) ON DELETE CASCADE,
+    CONSTRAINT route_slots_check CHECK (pg_catalog.length(slots) = 10000)
+);
+COMMENT ON TABLE mlops_private.route
+  IS 'how the keys of a model''s rows are divided between its aliases';
+COMMENT ON COLUMN mlops_private.route.slots
+  IS 'for each of 10,000 slots, which keys hash to, its arm, counted from 0';
+SELECT pg_catalog.pg_extension_config_dump('mlops_private.route', '');

@@ -19,6 +19,7 @@ GRANT SELECT ON mlops.models TO PUBLIC;
 GRANT SELECT ON mlops.versions TO PUBLIC;
 GRANT SELECT ON mlops.aliases TO PUBLIC;
 GRANT SELECT ON mlops.alias_history TO PUBLIC;
+GRANT SELECT ON mlops.routes TO PUBLIC;
 GRANT SELECT ON mlops.privileges TO PUBLIC;
 GRANT SELECT ON mlops.grants TO PUBLIC;
 GRANT SELECT ON mlops.progress TO PUBLIC;

@@ -151,6 +151,7 @@ mlops_alias_drop(MlWriter *w, const MlLocked *model, const char *alias, const ch
 	move.previous = mlops_alias_version(w, model, alias);
 	if (move.previous == 0)
 		mlops_registry_deny_alias(model->name, alias);
+	mlops_route_check_unused(w, model, alias);
 	move.action = "drop";
 	move.version = 0;
 	move.back_to = last_event(w, model, alias);

@@ -42,6 +42,17 @@
 #define MLOPS_ALIAS_VERSION		3
 #define MLOPS_ALIAS_NATTS		5
 
+/* 24_alias_tables.sql */
+#define MLOPS_ROUTE_TABLE		"route"
+#define MLOPS_ROUTE_INDEX		"route_pkey"
+#define MLOPS_ROUTE_MODEL_ID	1
+#define MLOPS_ROUTE_SALT		2
+#define MLOPS_ROUTE_ARMS		3
+#define MLOPS_ROUTE_SPLIT		4
+#define MLOPS_ROUTE_SLOTS		5
+#define MLOPS_ROUTE_SHADOW		6
+#define MLOPS_ROUTE_NATTS		8
+
 /* model_ref.c: what mlops_task_name spells */
 extern MlTask mlops_registry_task_from_name(const char *name);
 

@@ -82,6 +82,7 @@ main(void)
 	CHECK(mlops_blas_open() == NULL);
 	test_elementary();
 	test_hash();
+	test_slots();
 	test_dist();
 	test_optim();
 	test_nist();

@@ -173,6 +173,15 @@ SELECT * FROM mlops.label_column('v2', 'age', 'pii:age');
 SELECT labelled('mat'), labelled('SELECT age FROM people');
 SELECT * FROM mlops.label_column('v2', 'age', NULL);
 
+-- every view there is, the system's among them, has an origin for each of its columns
+SELECT count(*) > 100 AS views, bool_and(found >= columns) AS traced
+  FROM (SELECT v.oid,
+               (SELECT count(*) FROM pg_attribute WHERE attrelid = v.oid) AS columns,
+               (SELECT count(DISTINCT "column")
+                  FROM mlops.lineage(format('%I.%I', n.nspname, v.relname))) AS found
+          FROM pg_class v JOIN pg_namespace n ON n.oid = v.relnamespace
+         WHERE v.relkind = 'v') s;
+
 -- partitions and inheritance: a label above or below counts, one beside does not
 CREATE TABLE parts (k int, name text, nick text, x float8, y float8) PARTITION BY LIST (k);
 CREATE TABLE part1 PARTITION OF parts FOR VALUES IN (1);

@@ -34,6 +34,9 @@ mlops.drop_version(text,integer)|mlops.drop_version(%L, 2)
 mlops.drop_model(text)|mlops.drop_model(%L)
 mlops.rename_model(text,text)|mlops.rename_model(%L, 'regress_other_name')
 mlops.transfer_model(text,name)|mlops.transfer_model(%L, current_user)
+mlops.route(text,jsonb,text[],text)|mlops.route(%L, '{"champion": 1}')
+mlops.variant_of(text,text)|mlops.variant_of(%L, 'k')
+mlops.run_link(bigint,text)|mlops.run_link((mlops.run_start('matrix_experiment')).run, %L)
 mlops.grant_model(text,name,text,boolean)|mlops.grant_model(%L, 'regress_mlops_none', 'predict')
 mlops.revoke_model(text,name,text)|mlops.revoke_model(%L, 'regress_mlops_predict', 'predict')
 \.
@@ -41,14 +44,12 @@ mlops.revoke_model(text,name,text)|mlops.revoke_model(%L, 'regress_mlops_predict
 -- complete
 SELECT p.oid::regprocedure AS has_no_call
   FROM pg_proc p
- WHERE p.pronamespace = 'mlops'::regnamespace AND p.proargnames[1] = 'model' AND p.proargtypes[0] = 'text'::regtype
+ WHERE p.pronamespace = 'mlops'::regnamespace AND p.prokind <> 'a'
+   AND EXISTS (SELECT 1 FROM unnest(p.proargnames[1:p.pronargs]) WITH ORDINALITY AS a (name, n)
+                WHERE a.name = 'model' AND p.proargtypes[a.n::integer - 1] = 'text'::regtype)
    AND NOT EXISTS (SELECT 1 FROM calls c WHERE to_regprocedure(c.function) = p.oid)
  ORDER BY p.oid::regprocedure::text COLLATE "C";
 SELECT function AS no_such_function FROM calls WHERE to_regprocedure(function) IS NULL;
-SELECT p.oid::regprocedure AS model_is_not_the_first_argument
-  FROM pg_proc p
- WHERE p.pronamespace = 'mlops'::regnamespace AND 'model' = ANY (p.proargnames[2:p.pronargs])
- ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 -- one role for each privilege, one with none, the owner
 CREATE TEMP TABLE roles (n serial, privilege text, role text);
@@ -60,6 +61,7 @@ SET ROLE regress_mlops_owner;
 SELECT version FROM mlops.train('regress_matrix', 'SELECT x, 2 * x AS y FROM generate_series(1, 40) x', 'y', 'linear_regression');
 SELECT version FROM mlops.train('regress_matrix', 'SELECT x, 3 * x AS y FROM generate_series(1, 40) x', 'y', 'linear_regression');
 SELECT alias, version FROM mlops.set_alias('regress_matrix:2', 'champion');
+SELECT split FROM mlops.route('regress_matrix', '{"champion": 1}');
 RESET ROLE;
 SELECT count(mlops.grant_model('regress_matrix', role::name, privilege)) AS granted FROM roles WHERE privilege NOT IN ('owner', 'none');
 

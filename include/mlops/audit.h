@@ -61,7 +61,7 @@ typedef struct MlAuditVerdict
 	bool		ok;
 	int64		rows;			/* that held */
 	int64		first_bad;		/* 0: none */
-	char	   *reason;			/* NULL: none */
+	const char *reason;			/* NULL: none */
 } MlAuditVerdict;
 
 /*

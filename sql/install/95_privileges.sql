@@ -28,6 +28,8 @@ GRANT SELECT ON mlops.audit TO PUBLIC;
 GRANT SELECT ON mlops.audit_anchors TO PUBLIC;
 GRANT SELECT ON mlops.runs TO PUBLIC;
 GRANT SELECT ON mlops.run_metrics TO PUBLIC;
+GRANT SELECT ON mlops.holds TO PUBLIC;
+GRANT SELECT ON mlops.retention TO PUBLIC;
 
 -- functions inside views run as the user who asks; the schema stays closed to names
 GRANT EXECUTE ON FUNCTION mlops_private.may(bigint, text) TO PUBLIC;

@@ -64,3 +64,11 @@ CREATE POLICY readers ON mlops_private.run FOR SELECT
 ALTER TABLE mlops_private.run_metric ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.run_metric FOR SELECT
     USING (EXISTS (SELECT 1 FROM mlops_private.run r WHERE r.run_id = run_metric.run_id));
+
+ALTER TABLE mlops_private.retention_rule ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.retention_rule FOR SELECT
+    USING (mlops_private.may_database('erase') OR mlops_private.may_database('audit'));
+
+ALTER TABLE mlops_private.legal_hold ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.legal_hold FOR SELECT
+    USING (mlops_private.may_database('erase') OR mlops_private.may_database('audit'));

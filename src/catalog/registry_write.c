@@ -41,6 +41,7 @@
 #include "mlops/catalog.h"
 #include "mlops/gov.h"
 #include "mlops/jsonb_out.h"
+#include "mlops/retention.h"
 
 #include "registry_tables.h"
 
@@ -314,6 +315,7 @@ mlops_registry_drop_version(const char *name, int version)
 	mlops_write_begin(&w, "mlops.drop_version()");
 	mlops_registry_lock(&w, name, ML_PRIVILEGE_MANAGE, false, &model);
 	mlops_registry_check_version(&w, &model, version);
+	mlops_hold_check(&w, "version", psprintf("%s:%d", name, version));
 	mlops_write_int8(&w, model.model_id);
 	mlops_write_int4(&w, version);
 	mlops_write_run(&w, "SELECT coalesce(string_agg('\"' || alias || '\"', ', ' ORDER BY alias), '')"
@@ -342,6 +344,7 @@ mlops_registry_drop_model(const char *name)
 
 	mlops_write_begin(&w, "mlops.drop_model()");
 	mlops_registry_lock(&w, name, ML_PRIVILEGE_MANAGE, true, &model);
+	mlops_hold_check(&w, "model", name);
 	mlops_write_int8(&w, model.model_id);
 	mlops_write_run(&w, "DELETE FROM mlops_private.alias WHERE model_id = $1");
 	mlops_write_int8(&w, model.model_id);
@@ -387,6 +390,7 @@ mlops_registry_rename_model(const char *name, const char *new_name)
 	mlops_name_check(new_name, "a model");
 	mlops_write_begin(&w, "mlops.rename_model()");
 	mlops_registry_lock(&w, name, ML_PRIVILEGE_MANAGE, true, &model);
+	mlops_hold_check(&w, "model", name);
 	reserve_name(&w, model.model_id, new_name);
 	mlops_write_int8(&w, model.model_id);
 	mlops_write_name(&w, new_name);

@@ -58,6 +58,14 @@ typedef struct MlAuditRecord
 /* mlops_write_run() for a statement that changes or removes rows of the trail. */
 extern uint64 mlops_audit_change(MlWriter *w, const char *sql);
 
+/* SQL: is a hold on what the event "e" was done to, or on the trail? */
+#define MLOPS_HELD_EVENT \
+	"EXISTS (SELECT FROM mlops_private.legal_hold h WHERE h.released_at IS NULL" \
+	" AND (h.kind = 'audit'" \
+	" OR h.kind = 'snapshot' AND e.kind = 'snapshot' AND (h.object IS NULL OR h.object = e.object)" \
+	" OR h.kind IN ('model', 'version') AND e.kind <> 'snapshot' AND (h.object IS NULL" \
+	" OR substring(h.object FROM '^[^:@#]*') = substring(e.object FROM '^[^:@#]*'))))"
+
 /* audit_record.c */
 
 /* Contexts and a buffer for many hashes; to be ended in the same transaction. */
@@ -80,6 +88,9 @@ extern void mlops_audit_hash(MlAuditHasher *hasher, const uint8 *prev,
 
 /* Become the one session that changes the chain, until the transaction ends; false if another is. */
 extern bool mlops_audit_lock(MlWriter *w);
+
+/* A hash in the last result; error XX001 if it has another length. */
+extern void mlops_audit_result_hash(uint64 row, int column, uint8 *out);
 
 /* audit_check.c */
 

@@ -134,9 +134,8 @@ mlops_audit_anchor(MlWriter *w, const MlAuditHead *head, bool now)
 		write_anchor(w, head);
 }
 
-/* 32 bytes of column "column". */
-static void
-result_hash(uint64 row, int column, uint8 *out)
+void
+mlops_audit_result_hash(uint64 row, int column, uint8 *out)
 {
 	bytea	   *value = DatumGetByteaPP(mlops_write_result(row, column));
 
@@ -157,13 +156,13 @@ mlops_audit_head(MlWriter *w, MlAuditHead *out)
 	out->exists = true;
 	out->chain = *DatumGetUUIDP(mlops_write_result(0, 1));
 	out->seq = DatumGetInt64(mlops_write_result(0, 2));
-	result_hash(0, 3, out->hash);
+	mlops_audit_result_hash(0, 3, out->hash);
 	out->system = DatumGetInt64(mlops_write_result(0, 4));
 	if (mlops_write_run(w, "SELECT seq, hash, system FROM mlops_private.audit_event"
 						" ORDER BY seq DESC LIMIT 1") == 0)
 		return;
 	out->seq = DatumGetInt64(mlops_write_result(0, 1));
-	result_hash(0, 2, out->hash);
+	mlops_audit_result_hash(0, 2, out->hash);
 	out->system = DatumGetInt64(mlops_write_result(0, 3));
 }
 
@@ -255,7 +254,7 @@ chain_event(MlAuditHasher *hasher, MlAuditHead *head, uint64 row)
 	record.kind = result_text(row, 7, false);
 	record.object = result_text(row, 8, false);
 	record.outcome = result_text(row, 9, false);
-	result_hash(row, 10, commitment);
+	mlops_audit_result_hash(row, 10, commitment);
 	record.commitment = commitment;
 	mlops_audit_hash(hasher, head->hash, &record, head->hash);
 	head->system = DatumGetInt64(mlops_write_result(row, 11));
@@ -284,9 +283,9 @@ move_events(MlWriter *w, Datum *ids, Datum *hashes, int n, int64 first)
 		elog(ERROR, "not all events to be sealed are there");
 }
 
-/* Seal what the query gives, at most "limit" events; returns how many. */
+/* Seal what the query gives, at most "limit" events, with memory of "context"; returns how many. */
 static int
-seal_batch(MlWriter *w, MlAuditHead *head, const char *query, int limit)
+seal_batch(MlWriter *w, MlAuditHead *head, const char *query, int limit, MemoryContext context)
 {
 	MlAuditHasher *hasher;
 	int64		first = head->seq + 1;
@@ -299,6 +298,7 @@ seal_batch(MlWriter *w, MlAuditHead *head, const char *query, int limit)
 	n = (int) mlops_write_run(w, query);
 	if (n == 0)
 		return 0;
+	MemoryContextSwitchTo(context); /* running a statement left us in SPI's */
 	ids = palloc(n * sizeof(Datum));
 	hashes = palloc(n * sizeof(Datum));
 	hasher = mlops_audit_hasher_begin();
@@ -324,7 +324,6 @@ seal_events(MlWriter *w, MlAuditHead *head, const char *query, int64 limit)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mlops audit seal",
 												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
 	int64		sealed = 0;
 	int			want;
 	int			n;
@@ -333,11 +332,10 @@ seal_events(MlWriter *w, MlAuditHead *head, const char *query, int64 limit)
 	{
 		CHECK_FOR_INTERRUPTS();
 		want = (int) Min(BATCH, limit - sealed);
-		n = seal_batch(w, head, query, want);
+		n = seal_batch(w, head, query, want, context);
 		sealed += n;
 		MemoryContextReset(context);
 	} while (n == want && sealed < limit);
-	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return sealed;
 }

@@ -148,9 +148,9 @@ check_events(MlAuditCheck *check)
 			take_event(values, nulls, &stored);
 			holds = mlops_audit_check_next(check, &stored);
 		}
-		if (check->reason)
-			check->reason = MemoryContextStrdup(old, check->reason);
 		MemoryContextSwitchTo(old);
+		if (check->reason)
+			check->reason = pstrdup(check->reason);
 		MemoryContextReset(context);
 		SPI_freetuptable(table);
 	}
@@ -325,11 +325,11 @@ verify_nothing(MlWriter *w, int64 anchor_seq, MlAuditVerdict *out)
 	}
 }
 
+/* What is palloc'd in between is SPI's and goes with it, but for the verdict. */
 void
 mlops_audit_verify(MlWriter *w, int64 anchor_seq, const uint8 *anchor_hash,
 				   MlAuditVerdict *out)
 {
-	MemoryContext old = MemoryContextSwitchTo(w->caller);
 	MlAuditCheck check;
 	MlAuditAnchor *anchors;
 	pg_uuid_t	chain;
@@ -341,7 +341,6 @@ mlops_audit_verify(MlWriter *w, int64 anchor_seq, const uint8 *anchor_hash,
 	if (!read_start(w, &chain, &start_seq, start_hash))
 	{
 		verify_nothing(w, anchor_seq, out);
-		MemoryContextSwitchTo(old);
 		return;
 	}
 	anchors = read_anchors(w, &chain, anchor_seq, anchor_hash, &nanchors);
@@ -356,8 +355,8 @@ mlops_audit_verify(MlWriter *w, int64 anchor_seq, const uint8 *anchor_hash,
 	out->ok = mlops_audit_check_end(&check);
 	out->rows = check.rows;
 	out->first_bad = check.first_bad;
-	out->reason = check.reason;
-	MemoryContextSwitchTo(old);
+	if (check.reason)
+		out->reason = MemoryContextStrdup(w->caller, check.reason);
 }
 
 /* The attributes of a row value, for as long as it lives. */

@@ -1,0 +1,154 @@
+/*-------------------------------------------------------------------------
+ *
+ * erase_subject.c
+ *	  The right to erasure: what is done about a subject, and what cannot be.
+ *
+ * The report has a line for each place: what was done, what remains to be
+ * done by whom, what a hold or a minimum of retention forbids, and what is
+ * beyond a database function.  It claims nothing else.
+ *
+ * The key is a value: it is a parameter of statements and stands in no
+ * message, no line of the log and no record.  The record has a random number
+ * of the request in its place.
+ *
+ * IDENTIFICATION
+ *	  src/lifecycle/erase_subject.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "mlops/erasure.h"
+#include "mlops/gov.h"
+#include "mlops/jsonb_out.h"
+#include "mlops/retention.h"
+
+#define REQUEST_LEN 16
+
+typedef struct Report
+{
+	MemoryContext context;
+	MlErasure  *first;
+	MlErasure **last;
+} Report;
+
+static void
+add_line(Report *report, const char *place, const char *status, int64 items, const char *detail)
+{
+	MlErasure  *line = MemoryContextAlloc(report->context, sizeof(MlErasure));
+
+	line->place = place;
+	line->status = status;
+	line->items = items;
+	line->detail = detail;
+	line->next = NULL;
+	*report->last = line;
+	report->last = &line->next;
+}
+
+/* What no function inside the database can reach. */
+static void
+add_out_of_reach(Report *report)
+{
+	static const char *const lines[][2] = {
+		{"notes, cards and reasons", "Texts that people wrote are not searched."},
+		{"your own tables", "Erase there yourself; pg_stats keeps values until ANALYZE, the files keep rows until VACUUM."},
+		{"write-ahead log and its archive", "Until it is recycled or removed."},
+		{"base backups and dumps", "Until they are removed."},
+		{"replicas", "Until this transaction is replayed and the tables are vacuumed."},
+		{"server log, pg_stat_statements, pg_stat_activity", "They keep statements with the literals in them; pass the key as a parameter."},
+	};
+
+	for (int i = 0; i < (int) lengthof(lines); i++)
+		add_line(report, lines[i][0], "out of reach", -1, lines[i][1]);
+}
+
+static void
+erase_audit(MlWriter *w, const char *key, Report *report, MlAuditErased *erased)
+{
+	static const char *const place = "audit payloads";
+
+	mlops_audit_erase(w, key, erased);
+	add_line(report, place, "done", erased->erased,
+			 "Payload and salt are gone; the records stay and the chain verifies.");
+	if (erased->erased > 0)
+		add_line(report, place, "pending", erased->erased,
+				 "Old row versions are in the file until VACUUM of mlops_private.audit_payload.");
+	if (erased->held > 0)
+		add_line(report, place, "blocked", erased->held,
+				 "A legal hold is on them.");
+	if (erased->too_young > 0)
+		add_line(report, place, "blocked", erased->too_young,
+				 "The minimum time to keep the audit trail is not over.");
+}
+
+/* The record of the erasure: everything about it but the key. */
+static void
+record_request(MlWriter *w, const char *reason, const MlAuditErased *audit, const Report *report)
+{
+	JsonbParseState *state = NULL;
+	uint8		request[REQUEST_LEN];
+	char		hex[2 * REQUEST_LEN + 1];
+
+	if (!pg_strong_random(request, sizeof(request)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate random numbers")));
+	hex_encode((const char *) request, REQUEST_LEN, hex);
+	hex[2 * REQUEST_LEN] = '\0';
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	mlops_jsonb_add_string(&state, "reason", reason);
+	mlops_jsonb_add_key(&state, "events");
+	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	for (int64 i = 0; i < audit->erased; i++)
+	{
+		JsonbValue	element;
+
+		element.type = jbvNumeric;
+		element.val.numeric = int64_to_numeric(DatumGetInt64(audit->events[i]));
+		pushJsonbValue(&state, WJB_ELEM, &element);
+	}
+	pushJsonbValue(&state, WJB_END_ARRAY, NULL);
+	mlops_jsonb_add_key(&state, "report");
+	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	for (const MlErasure *line = report->first; line; line = line->next)
+	{
+		if (line->items < 0)
+			continue;
+		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+		mlops_jsonb_add_string(&state, "place", line->place);
+		mlops_jsonb_add_string(&state, "status", line->status);
+		mlops_jsonb_add_integer(&state, "items", line->items);
+		pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	}
+	pushJsonbValue(&state, WJB_END_ARRAY, NULL);
+	mlops_audit_add(w, "subject.erase", "subject", hex,
+					JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
+MlErasure *
+mlops_erase_subject_everywhere(MlWriter *w, const char *key, const char *reason)
+{
+	Report		report;
+	MlAuditErased audit;
+
+	if (*key == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("key must not be empty")));
+	if (reason && strstr(reason, key) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("reason must not contain the key"),
+				 errdetail("The reason stays on record.")));
+	report.context = w->caller;
+	report.first = NULL;
+	report.last = &report.first;
+	erase_audit(w, key, &report, &audit);
+	add_out_of_reach(&report);
+	record_request(w, reason, &audit, &report);
+	return report.first;
+}

@@ -30,14 +30,10 @@
 
 #define CURVE_POINTS 1000		/* kept of a training's losses, evenly spread */
 
-#define EXPERIMENT_OF_RUN "coalesce(experiment, (SELECT m.name::text FROM mlops_private.model m" \
-	" WHERE m.model_id = trained_id))"
-
 typedef struct FoundRun
 {
-	char	   *experiment;
+	char	   *experiment;		/* NULL: of a training */
 	char	   *status;
-	bool		is_training;
 } FoundRun;
 
 pg_noreturn static void
@@ -69,8 +65,7 @@ find_own(MlWriter *w, int64 run, FoundRun *out)
 	int64		system = 0;
 
 	mlops_write_int8(w, run);
-	found = mlops_write_run(w, "SELECT owner_oid, owner_name, owner_system, status,"
-							" trained_id IS NOT NULL, " EXPERIMENT_OF_RUN
+	found = mlops_write_run(w, "SELECT owner_oid, owner_name, owner_system, status, experiment"
 							" FROM mlops_private.run WHERE run_id = $1") > 0;
 	if (found)
 	{
@@ -85,8 +80,7 @@ find_own(MlWriter *w, int64 run, FoundRun *out)
 		deny_run(run);
 	}
 	out->status = mlops_write_string(w, 0, 4);
-	out->is_training = DatumGetBool(mlops_write_result(0, 5));
-	out->experiment = mlops_write_string(w, 0, 6);
+	out->experiment = mlops_write_string(w, 0, 5);
 	if (system == mlops_this_system() || !OidIsValid(owner))
 		return;
 	mlops_write_int8(w, run);
@@ -172,11 +166,10 @@ mlops_run_add_metrics(int64 run, int n, char **keys, const double *values, int64
 	mlops_write_datum(&w, TEXTARRAYOID, text_array(n, keys));
 	mlops_write_datum(&w, FLOAT8ARRAYOID, float8_array(n, values, false));
 	mlops_write_int8(&w, step);
-	if (mlops_write_run(&w, "WITH r AS (SELECT run_id FROM mlops_private.run"
-						" WHERE run_id = $1 AND status = 'running' FOR SHARE)"
-						" INSERT INTO mlops_private.run_metric (run_id, key, value, step)"
+	if (mlops_write_run(&w, "INSERT INTO mlops_private.run_metric (run_id, key, value, step)"
 						" SELECT r.run_id, l.key, l.value, $4"
-						" FROM r, unnest($2, $3) AS l (key, value)"
+						" FROM mlops_private.run r, unnest($2, $3) AS l (key, value)"
+						" WHERE r.run_id = $1 AND r.status = 'running' FOR SHARE OF r"
 						" ON CONFLICT (run_id, key, step) DO UPDATE"
 						" SET value = excluded.value, logged_at = excluded.logged_at") == 0 && n > 0)
 		deny_ended(run);
@@ -258,7 +251,7 @@ mlops_run_remove(int64 run)
 
 	mlops_write_begin(&w, "mlops.run_drop()");
 	find_own(&w, run, &found);
-	if (found.is_training)
+	if (found.experiment == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("run " INT64_FORMAT " is of a training", run),
@@ -307,42 +300,56 @@ write_curve(MlWriter *w, const MlCurve *curve)
 		mlops_write_null(w, FLOAT8ARRAYOID);
 }
 
-static bool
-has_key(Jsonb *object, const char *key)
+/* The options of a training and its algorithm. */
+static Jsonb *
+training_params(const MlNewVersion *v)
 {
-	JsonbValue	space;
+	JsonbParseState *state = NULL;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	value;
 
-	return object != NULL &&
-		getKeyJsonValueFromContainer(&object->root, key, strlen(key), &space) != NULL;
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	mlops_jsonb_add_string(&state, "algorithm", v->algorithm);
+	it = v->options ? JsonbIteratorInit(&v->options->root) : NULL;
+	while (it && (token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+		if (token == WJB_KEY || token == WJB_VALUE)
+			pushJsonbValue(&state, token, &value);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
-void
-mlops_run_of_training(MlWriter *w, const MlLocked *model, int version, const MlNewVersion *v,
-					  const MlCurve *curve)
+/* Those metrics that are numbers; *candidates: there is something to say of other algorithms. */
+static Jsonb *
+training_metrics(const MlNewVersion *v, bool *candidates)
 {
-	int64		run;
+	JsonbParseState *state = NULL;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	key = {0};
+	JsonbValue	value;
 
-	mlops_write_int8(w, model->model_id);
-	mlops_write_int4(w, version);
-	mlops_write_text(w, v->algorithm);
-	mlops_write_role(w, w->role);
-	mlops_write_jsonb(w, v->options);
-	mlops_write_jsonb(w, v->metrics);
-	write_curve(w, curve);
-	mlops_write_float8(w, v->seconds);
-	mlops_write_text(w, v->note);
-	mlops_write_run(w, "INSERT INTO mlops_private.run"
-					" (trained_id, version, name, owner_oid, owner_name, owner_system, params, metrics,"
-					" curve_step, curve_train, curve_validation, status, started_at, ended_at, note)"
-					" SELECT $1, $2, $3, $4, $5, $6,"
-					" jsonb_build_object('algorithm', $3) || coalesce($7, '{}'),"
-					" coalesce((SELECT jsonb_object_agg(j.key, j.value) FROM jsonb_each($8) j"
-					" WHERE jsonb_typeof(j.value) = 'number'), '{}'),"
-					" $9, $10, $11, 'finished', t.now - $12 * interval '1 second', t.now, $13"
-					" FROM (SELECT clock_timestamp() AS now) t RETURNING run_id");
-	if (!has_key(v->metrics, "candidates"))
-		return;
-	run = DatumGetInt64(mlops_write_result(0, 1));
+	*candidates = false;
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	it = v->metrics ? JsonbIteratorInit(&v->metrics->root) : NULL;
+	while (it && (token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			key = value;
+		else if (token == WJB_VALUE && value.type == jbvNumeric)
+		{
+			pushJsonbValue(&state, WJB_KEY, &key);
+			pushJsonbValue(&state, WJB_VALUE, &value);
+		}
+		else if (token == WJB_VALUE && value.type == jbvBinary && key.val.string.len == 10)
+			*candidates |= memcmp(key.val.string.val, "candidates", 10) == 0;
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/* The candidates of a training that were not chosen: children of its run. */
+static void
+add_candidates(MlWriter *w, int64 run, const MlNewVersion *v)
+{
 	mlops_write_int8(w, run);
 	mlops_write_text(w, v->algorithm);
 	mlops_write_jsonb(w, v->metrics);
@@ -355,4 +362,30 @@ mlops_run_of_training(MlWriter *w, const MlLocked *model, int version, const MlN
 					" FROM mlops_private.run r,"
 					" jsonb_to_recordset($3 -> 'candidates') AS c (algorithm text, metric text, value float8)"
 					" WHERE r.run_id = $1 AND c.algorithm <> $2 AND c.value IS NOT NULL");
+}
+
+void
+mlops_run_of_training(MlWriter *w, const MlLocked *model, int version, const MlNewVersion *v,
+					  const MlCurve *curve)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool		candidates;
+
+	mlops_write_int8(w, model->model_id);
+	mlops_write_int4(w, version);
+	mlops_write_text(w, v->algorithm);
+	mlops_write_role(w, w->role);
+	mlops_write_jsonb(w, training_params(v));
+	mlops_write_jsonb(w, training_metrics(v, &candidates));
+	write_curve(w, curve);
+	mlops_write_time(w, now - (int64) (v->seconds * USECS_PER_SEC));
+	mlops_write_time(w, now);
+	mlops_write_text(w, v->note);
+	mlops_write_run(w, "INSERT INTO mlops_private.run"
+					" (trained_id, version, name, owner_oid, owner_name, owner_system, params, metrics,"
+					" curve_step, curve_train, curve_validation, started_at, ended_at, note, status)"
+					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'finished')"
+					" RETURNING run_id");
+	if (candidates)
+		add_candidates(w, DatumGetInt64(mlops_write_result(0, 1)), v);
 }

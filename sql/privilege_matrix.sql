@@ -39,6 +39,10 @@ mlops.variant_of(text,text)|mlops.variant_of(%L, 'k')
 mlops.run_link(bigint,text)|mlops.run_link((mlops.run_start('matrix_experiment')).run, %L)
 mlops.grant_model(text,name,text,boolean)|mlops.grant_model(%L, 'regress_mlops_none', 'predict')
 mlops.revoke_model(text,name,text)|mlops.revoke_model(%L, 'regress_mlops_predict', 'predict')
+mlops.set_policy(text,jsonb)|mlops.set_policy(%L, '{}')
+mlops.set_stage(text,integer,text)|mlops.set_stage(%L, 1, 'candidate')
+mlops.compliance(text)|mlops.compliance(%L)
+mlops.request_promotion(text,integer,text,text,interval)|mlops.request_promotion(%L, 1, 'guarded')
 \.
 
 -- complete
@@ -62,6 +66,8 @@ SELECT version FROM mlops.train('regress_matrix', 'SELECT x, 2 * x AS y FROM gen
 SELECT version FROM mlops.train('regress_matrix', 'SELECT x, 3 * x AS y FROM generate_series(1, 40) x', 'y', 'linear_regression');
 SELECT alias, version FROM mlops.set_alias('regress_matrix:2', 'champion');
 SELECT split FROM mlops.route('regress_matrix', '{"champion": 1}');
+SELECT changed FROM mlops.set_policy('regress_matrix', '{"required_approvals": 1, "protected_aliases": ["guarded"]}');
+SELECT state FROM mlops.request_promotion('regress_matrix', 2, 'guarded');
 RESET ROLE;
 SELECT count(mlops.grant_model('regress_matrix', role::name, privilege)) AS granted FROM roles WHERE privilege NOT IN ('owner', 'none');
 

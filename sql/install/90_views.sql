@@ -38,7 +38,11 @@ SELECT m.name::text AS model,
        v.seconds,
        v.trained_by,
        v.trained_at,
-       v.note
+       v.note,
+       coalesce((SELECT s.stage
+                   FROM mlops_private.version_stage s
+                  WHERE s.model_id = v.model_id AND s.version = v.version),
+                'draft') AS stage
   FROM mlops_private.model m
   JOIN mlops_private.version v ON v.model_id = m.model_id
  WHERE mlops_private.may(m.model_id, 'read');

@@ -34,6 +34,22 @@ ALTER TABLE mlops_private.audit_pending ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.audit_pending FOR SELECT
     USING (mlops_private.may_database('audit'));
 
+ALTER TABLE mlops_private.policy ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.policy FOR SELECT
+    USING (mlops_private.may(model_id, 'read'));
+
+ALTER TABLE mlops_private.version_stage ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.version_stage FOR SELECT
+    USING (mlops_private.may(model_id, 'read'));
+
+ALTER TABLE mlops_private.promotion_request ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.promotion_request FOR SELECT
+    USING (mlops_private.may(model_id, 'read'));
+
+ALTER TABLE mlops_private.promotion_decision ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.promotion_decision FOR SELECT
+    USING (mlops_private.may_database('audit'));
+
 ALTER TABLE mlops_private.card ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.card FOR SELECT
     USING (mlops_private.may(model_id, 'read'));

@@ -17,6 +17,7 @@
 
 #include "mlops/catalog.h"
 #include "mlops/gov.h"
+#include "mlops/lifecycle.h"
 
 #include "model_arg.h"
 
@@ -65,6 +66,7 @@ mlops_set_alias(PG_FUNCTION_ARGS)
 	mlops_write_begin(&w, "mlops.set_alias()");
 	mlops_registry_lock(&w, ref.name, ML_PRIVILEGE_DEPLOY, false, &model);
 	version = mlops_alias_find_version(&w, &model, &ref);
+	mlops_gate_pass(&w, &model, alias, version);
 	previous = mlops_alias_move(&w, &model, alias, version, reason);
 	mlops_write_end(&w);
 	return moved(fcinfo, ref.name, alias, version, previous);
@@ -78,13 +80,16 @@ mlops_drop_alias(PG_FUNCTION_ARGS)
 	char	   *name = mlops_arg_model_name(fcinfo);
 	char	   *alias = alias_arg(fcinfo);
 	char	   *reason = mlops_arg_text(fcinfo, 2);
+	int			version;
 	Datum		values[3];
 	bool		nulls[3] = {false, false, false};
 
 	mlops_write_begin(&w, "mlops.drop_alias()");
 	mlops_registry_lock(&w, name, ML_PRIVILEGE_DEPLOY, false, &model);
-	values[2] = Int32GetDatum(mlops_alias_drop(&w, &model, alias, reason));
+	version = mlops_alias_drop(&w, &model, alias, reason);
+	mlops_stage_follow(&w, &model, alias, version, 0);
 	mlops_write_end(&w);
+	values[2] = Int32GetDatum(version);
 	values[0] = CStringGetTextDatum(name);
 	values[1] = CStringGetTextDatum(alias);
 	return mlops_result_row(fcinfo, values, nulls);
@@ -105,6 +110,7 @@ mlops_rollback(PG_FUNCTION_ARGS)
 	mlops_write_begin(&w, "mlops.rollback()");
 	mlops_registry_lock(&w, name, ML_PRIVILEGE_DEPLOY, false, &model);
 	version = mlops_alias_rollback(&w, &model, alias, reason, &previous);
+	mlops_stage_follow(&w, &model, alias, previous, version);
 	mlops_write_end(&w);
 	return moved(fcinfo, name, alias, version, previous);
 }

@@ -25,6 +25,7 @@
 #include "mlops/catalog.h"
 #include "mlops/dataset.h"
 #include "mlops/gov.h"
+#include "mlops/lifecycle.h"
 #include "mlops/model.h"
 #include "model_arg.h"
 #include "train_call.h"
@@ -163,10 +164,14 @@ store_version(const MlTrainCall *call, const MlCandidate *best, double seconds)
 	mlops_write_begin(&w, "mlops.train()");
 	version = mlops_registry_add_version(&w, &v, &model);
 	mlops_run_of_training(&w, &model, version, &v, &best->curve);
-	if (mlops_registry_is_only_version(&w, &model, version))
+	if (mlops_registry_is_only_version(&w, &model, version) &&
+		mlops_gate_try(&w, &model, MLOPS_CHAMPION, version))
 		mlops_alias_move(&w, &model, MLOPS_CHAMPION, version, NULL);
 	if (call->alias)
+	{
+		mlops_gate_pass(&w, &model, call->alias, version);
 		mlops_alias_move(&w, &model, call->alias, version, NULL);
+	}
 	mlops_write_end(&w);
 	return version;
 }
@@ -194,6 +199,9 @@ mlops_train(PG_FUNCTION_ARGS)
 	INSTR_TIME_SET_CURRENT(start);
 	read_call(fcinfo, &call);
 	mlops_registry_check_train(call.model, 0);
+	if (call.alias)
+		mlops_gate_precheck(call.model, call.alias);
+	call.wish.allow_labelled = mlops_policy_allows_labelled(call.model);
 
 	mlops_progress_begin();
 	call.source = mlops_source_open(call.text);

@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * lifecycle_private.h
+ *	  What the files of this folder share.
+ *
+ * IDENTIFICATION
+ *	  src/lifecycle/lifecycle_private.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_LIFECYCLE_PRIVATE_H
+#define MLOPS_LIFECYCLE_PRIVATE_H
+
+#include "mlops/lifecycle.h"
+
+/*
+ * request.c: between these two, statements of a write section and questions of
+ * rights see what is committed now, and our own changes, whatever the isolation
+ * level: what was revoked or changed after the transaction's snapshot counts.
+ * Nothing can be written in between.
+ */
+extern void mlops_fresh_begin(MlWriter *w);
+extern void mlops_fresh_end(MlWriter *w);
+
+/* Why this person must not approve, or NULL; static. */
+extern const char *mlops_four_eyes(const MlPolicy *policy, const MlEvidence *evidence,
+								   const MlRequest *request, const MlActor *approver);
+
+/* Texts (char *) as one, with semicolons between. */
+extern char *mlops_join_texts(const List *texts);
+
+/* evidence.c: five columns of the last result from "first": OID, name and system of a role, OID and name of the session's. */
+extern MlActor mlops_actor_of(int row, int first);
+
+/* Whoever is asking now. */
+extern MlActor mlops_actor_current(const MlWriter *w);
+
+/* Five arguments in the same order, for the one who is asking. */
+extern void mlops_write_actor(MlWriter *w);
+
+/* stage.c: audited; nothing happens where the stage is that already. */
+extern void mlops_stage_write(MlWriter *w, const MlLocked *model, int version, const char *stage);
+
+/* A protected alias moved: the new version is in production, the former one, unless another protected alias has it, is not any more. */
+extern void mlops_stage_moved(MlWriter *w, const MlLocked *model, const MlPolicy *policy,
+							  const char *alias, int previous, int version);
+
+#endif							/* MLOPS_LIFECYCLE_PRIVATE_H */

@@ -37,6 +37,9 @@ mlops.transfer_model(text,name)|mlops.transfer_model(%L, current_user)
 mlops.route(text,jsonb,text[],text)|mlops.route(%L, '{"champion": 1}')
 mlops.variant_of(text,text)|mlops.variant_of(%L, 'k')
 mlops.run_link(bigint,text)|mlops.run_link((mlops.run_start('matrix_experiment')).run, %L)
+mlops.card(text)|mlops.card(%L)
+mlops.card_markdown(text)|mlops.card_markdown(%L)
+mlops.set_card(text,jsonb,boolean)|mlops.set_card(%L, '{"risk_rating": "Low"}')
 mlops.grant_model(text,name,text,boolean)|mlops.grant_model(%L, 'regress_mlops_none', 'predict')
 mlops.revoke_model(text,name,text)|mlops.revoke_model(%L, 'regress_mlops_predict', 'predict')
 mlops.set_policy(text,jsonb)|mlops.set_policy(%L, '{}')
@@ -66,6 +69,7 @@ SELECT version FROM mlops.train('regress_matrix', 'SELECT x, 2 * x AS y FROM gen
 SELECT version FROM mlops.train('regress_matrix', 'SELECT x, 3 * x AS y FROM generate_series(1, 40) x', 'y', 'linear_regression');
 SELECT alias, version FROM mlops.set_alias('regress_matrix:2', 'champion');
 SELECT split FROM mlops.route('regress_matrix', '{"champion": 1}');
+SELECT revision FROM mlops.set_card('regress_matrix', '{"risk_rating": "High"}');
 SELECT changed FROM mlops.set_policy('regress_matrix', '{"required_approvals": 1, "protected_aliases": ["guarded"]}');
 SELECT state FROM mlops.request_promotion('regress_matrix', 2, 'guarded');
 RESET ROLE;

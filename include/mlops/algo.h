@@ -123,7 +123,7 @@ struct MlAlgo
 	void		(*body_send) (const MlSignature *sig, const void *body, StringInfo buf);
 	void	   *(*body_recv) (const MlSignature *sig, StringInfo buf, uint16 body_version);
 
-	/* for people: add the body's facts as key/value pairs of an open jsonb object */
+	/* for people: add the body's facts as key/value pairs of an open jsonb object; no coefficient, threshold or data value but under "base": readers of the model see the others */
 	void		(*describe) (const MlSignature *sig, const void *body, JsonbParseState **out);
 
 	/* can be NULL: coefficient table, palloc'd; *n rows */

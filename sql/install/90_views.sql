@@ -29,7 +29,12 @@ SELECT m.name::text AS model,
        v.rows_used,
        v.rows_skipped,
        v.metrics,
-       v.options,
+       CASE WHEN pg_catalog.jsonb_typeof(v.options -> 'class_weight') = 'object'
+                 AND NOT mlops_private.may(m.model_id, 'predict')
+                 AND NOT mlops_private.may(m.model_id, 'artifact')
+            THEN v.options || '{"class_weight": null}'
+            ELSE v.options
+       END AS options,
        ARRAY(SELECT a.alias::text
                FROM mlops_private.alias a
               WHERE a.model_id = v.model_id AND a.version = v.version
@@ -42,12 +47,20 @@ SELECT m.name::text AS model,
        coalesce((SELECT s.stage
                    FROM mlops_private.version_stage s
                   WHERE s.model_id = v.model_id AND s.version = v.version),
-                'draft') AS stage
+                'draft') AS stage,
+       CASE WHEN mlops_private.may(m.model_id, 'train')
+                 OR mlops_private.may(m.model_id, 'manage')
+                 OR mlops_private.may(m.model_id, 'artifact')
+            THEN v.source
+       END AS source,
+       (v.facts ->> 'rows_seen')::bigint AS rows_seen,
+       (v.facts ->> 'row_security')::boolean AS row_security,
+       v.facts ->> 'fingerprint' AS fingerprint
   FROM mlops_private.model m
   JOIN mlops_private.version v ON v.model_id = m.model_id
  WHERE mlops_private.may(m.model_id, 'read');
 COMMENT ON VIEW mlops.versions
-  IS 'versions of models you may read, with their metrics and aliases';
+  IS 'versions of models you may read, with their metrics and aliases; names of classes and the source''s text need further privileges';
 
 CREATE VIEW mlops.aliases WITH (security_barrier) AS
 SELECT m.name::text AS model,

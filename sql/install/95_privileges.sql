@@ -22,6 +22,7 @@ GRANT SELECT ON mlops.alias_history TO PUBLIC;
 GRANT SELECT ON mlops.routes TO PUBLIC;
 GRANT SELECT ON mlops.privileges TO PUBLIC;
 GRANT SELECT ON mlops.grants TO PUBLIC;
+GRANT SELECT ON mlops.cards TO PUBLIC;
 GRANT SELECT ON mlops.policies TO PUBLIC;
 GRANT SELECT ON mlops.promotions TO PUBLIC;
 GRANT SELECT ON mlops.progress TO PUBLIC;

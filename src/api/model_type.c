@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * model_type.c
- *	  The type mlops.model: input, output, equality, describe().
+ *	  The type mlops.model: input, output, equality.
  *
  * The text form is base64 without newlines of the binary form, which is the
  * stored form.  Every way in goes through mlops_model_validate, so the hash in
@@ -23,7 +23,6 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
-#include "mlops/jsonb_out.h"
 #include "mlops/model.h"
 
 #include "model_arg.h"
@@ -38,8 +37,6 @@ PG_FUNCTION_INFO_V1(mlops_model_send);
 PG_FUNCTION_INFO_V1(mlops_model_eq);
 PG_FUNCTION_INFO_V1(mlops_model_ne);
 PG_FUNCTION_INFO_V1(mlops_model_hash);
-PG_FUNCTION_INFO_V1(mlops_describe_value);
-PG_FUNCTION_INFO_V1(mlops_describe_name);
 PG_FUNCTION_INFO_V1(mlops_model_cache);
 PG_FUNCTION_INFO_V1(mlops_model_repack);
 
@@ -172,137 +169,6 @@ mlops_model_hash(PG_FUNCTION_ARGS)
 
 	mlops_model_peek(PG_GETARG_DATUM(0), hash);
 	return hash_any(hash, MLOPS_HASH_LEN);
-}
-
-/* describe() */
-
-static const char *
-column_type_name(MlColumnType type)
-{
-	switch (type)
-	{
-		case ML_COLUMN_NUMBER:
-			return "number";
-		case ML_COLUMN_BOOL:
-			return "boolean";
-		case ML_COLUMN_TEXT:
-			return "category";
-		case ML_COLUMN_DATE:
-			return "date";
-		case ML_COLUMN_TIMESTAMP:
-			return "timestamp";
-		case ML_COLUMN_TIMESTAMPTZ:
-			return "timestamptz";
-		case ML_COLUMN_ARRAY:
-			return "array";
-	}
-	return NULL;
-}
-
-static const char *
-missing_name(MlMissing missing)
-{
-	switch (missing)
-	{
-		case ML_MISSING_ERROR:
-			return "error";
-		case ML_MISSING_SKIP:
-			return "skip";
-		case ML_MISSING_MEAN:
-			return "mean";
-		case ML_MISSING_MEDIAN:
-			return "median";
-		case ML_MISSING_CATEGORY:
-			return "category";
-		case ML_MISSING_NATIVE:
-			return "native";
-	}
-	return NULL;
-}
-
-static void
-describe_classes(JsonbParseState **out, const MlSignature *sig)
-{
-	JsonbValue	v;
-	int			i;
-
-	mlops_jsonb_add_integer(out, "class_count", sig->nclasses);
-	mlops_jsonb_add_key(out, "classes");
-	pushJsonbValue(out, WJB_BEGIN_ARRAY, NULL);
-	for (i = 0; i < sig->nclasses; i++)
-	{
-		v.type = jbvString;
-		v.val.string.val = unconstify(char *, sig->classes[i].data);
-		v.val.string.len = sig->classes[i].len;
-		pushJsonbValue(out, WJB_ELEM, &v);
-	}
-	pushJsonbValue(out, WJB_END_ARRAY, NULL);
-}
-
-static void
-describe_features(JsonbParseState **out, const MlSignature *sig)
-{
-	int			i;
-
-	mlops_jsonb_add_key(out, "features");
-	pushJsonbValue(out, WJB_BEGIN_ARRAY, NULL);
-	for (i = 0; i < sig->nfeatures; i++)
-	{
-		const MlFeature *f = &sig->features[i];
-
-		CHECK_FOR_INTERRUPTS();
-		pushJsonbValue(out, WJB_BEGIN_OBJECT, NULL);
-		mlops_jsonb_add_string(out, "name", f->name);
-		mlops_jsonb_add_string(out, "type", column_type_name(f->type));
-		mlops_jsonb_add_string(out, "missing", missing_name(f->missing));
-		if (f->type == ML_COLUMN_TEXT)
-			mlops_jsonb_add_integer(out, "categories", f->ncategories);
-		if (f->type == ML_COLUMN_ARRAY)
-			mlops_jsonb_add_integer(out, "length", f->width);
-		pushJsonbValue(out, WJB_END_OBJECT, NULL);
-	}
-	pushJsonbValue(out, WJB_END_ARRAY, NULL);
-}
-
-static Jsonb *
-describe_model(const MlModel *model)
-{
-	const MlSignature *sig = model->sig;
-	JsonbParseState *out = NULL;
-	char		hex[MLOPS_HASH_LEN * 2 + 1];
-
-	hex_encode((const char *) model->hash, MLOPS_HASH_LEN, hex);
-	hex[MLOPS_HASH_LEN * 2] = '\0';
-
-	pushJsonbValue(&out, WJB_BEGIN_OBJECT, NULL);
-	mlops_jsonb_add_integer(&out, "format", model->format_version);
-	mlops_jsonb_add_string(&out, "algorithm", model->algo->name);
-	mlops_jsonb_add_string(&out, "task", mlops_task_name(sig->task));
-	mlops_jsonb_add_string(&out, "target", sig->target);
-	if (sig->task == ML_TASK_CLASSIFICATION)
-		describe_classes(&out, sig);
-	describe_features(&out, sig);
-	if (model->facts != NULL)
-		mlops_jsonb_add_jsonb(&out, "facts", model->facts);
-	mlops_jsonb_add_key(&out, "model");
-	pushJsonbValue(&out, WJB_BEGIN_OBJECT, NULL);
-	model->algo->describe(sig, model->body, &out);
-	pushJsonbValue(&out, WJB_END_OBJECT, NULL);
-	mlops_jsonb_add_string(&out, "sha256", hex);
-	mlops_jsonb_add_integer(&out, "bytes", (int64) model->content_len);
-	return JsonbValueToJsonb(pushJsonbValue(&out, WJB_END_OBJECT, NULL));
-}
-
-Datum
-mlops_describe_value(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_JSONB_P(describe_model(mlops_arg_model_by_value(fcinfo)));
-}
-
-Datum
-mlops_describe_name(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_JSONB_P(describe_model(mlops_arg_model_by_name(fcinfo, ML_PRIVILEGE_ARTIFACT)));
 }
 
 /* What this backend's cache of unpacked models holds and has done. */

@@ -20,10 +20,10 @@ model|mlops compat base error params bytes jsonb_out numeric dataset tree algo m
 store|mlops compat base error jsonb_out store|lz4|cblas
 gov|mlops compat base error params bytes jsonb_out store gov audit retention|lz4|cblas
 catalog|mlops compat base error params bytes jsonb_out numeric dataset model store gov audit retention catalog label|lz4|cblas
-lifecycle|mlops compat base error params bytes jsonb_out dataset model store gov audit retention erasure catalog lifecycle label|lz4|cblas
+lifecycle|mlops compat base error params bytes jsonb_out dataset model store gov audit retention erasure catalog lifecycle card label|lz4|cblas
 drift|mlops compat base error params bytes jsonb_out numeric dataset model store gov catalog drift metrics|lz4|cblas
 worker|mlops compat base error params bytes jsonb_out store gov audit retention erasure catalog lifecycle drift worker|lz4|cblas
-api|mlops compat base error params bytes jsonb_out numeric dataset tree algo model store gov audit retention erasure catalog lifecycle drift worker metrics progress_params fingerprint label|lz4|cblas
+api|mlops compat base error params bytes jsonb_out numeric dataset tree algo model store gov audit retention erasure catalog lifecycle card drift worker metrics progress_params fingerprint label|lz4|cblas
 "
 
 check()

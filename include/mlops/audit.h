@@ -41,7 +41,7 @@ typedef struct MlAuditSealing
 } MlAuditSealing;
 
 /*
- * Move pending events of transactions that are over into the chain, up to
+ * Move pending events of committed transactions into the chain, up to
  * about "limit" of them, and anchor its end when that is due.  Never waits for another session's act.  Error 25001
  * in a transaction with a snapshot of its own (REPEATABLE READ).
  */

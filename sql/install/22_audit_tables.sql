@@ -1,11 +1,11 @@
 /* sql/install/22_audit_tables.sql: the audit trail.
  *
  * An act adds a row to audit_pending, and its payload to audit_payload, in its own
- * transaction and without waiting for anybody.  The sealer moves rows whose transactions
- * are over to audit_event, numbers them without gaps and chains their hashes
- * (src/gov/audit_record.h has the format).  What a sealed row says is never changed: the trigger
- * refuses it to everyone but retention, sealing and erasure, session_replication_role or
- * not, and who can get around a trigger is found by mlops.audit_verify().
+ * transaction and without waiting for anybody.  The sealer moves committed rows to
+ * audit_event, numbers them without gaps and chains their hashes (src/gov/audit_record.h
+ * has the format).  What a sealed row says is never changed: the trigger refuses it to
+ * everyone but sealing, retention and erasure, whatever session_replication_role is.  Who
+ * can take a trigger away is found by mlops.audit_verify().
  *
  * The one row of audit_chain is made by the first sealing, not here: a restored one must
  * find the table empty.

@@ -12,7 +12,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'mlops_audit_seal_now'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION mlops.audit_seal()
-  IS 'chain the audited acts whose transactions are over; busy: another session is at it';
+  IS 'chain the audited acts that are committed; busy: another session is at it';
 
 CREATE FUNCTION mlops.audit_head(
     OUT chain uuid,

@@ -3,19 +3,20 @@
  * audit_seal.c
  *	  From pending events to the chain.
  *
- * An event is sealed once no transaction with an older number can still add
- * one: its transaction's number is below the oldest one running.  So the chain
- * is in the order of (transaction, event), whoever seals and how often, and an
- * open transaction holds back its own rows and what began after it, nothing
- * that was there before, and nobody's act.
+ * An event is sealed once its transaction has committed: it is visible and not
+ * our own.  What the sealer sees is moved, so nothing is sealed twice or
+ * forgotten whatever the order of commits, and an open transaction holds back
+ * its own events and no others: nobody can keep the chain from growing.  A
+ * batch is in the order of (transaction, event); what was committed before
+ * something else began comes before it in the chain, because whoever sees the
+ * later one sees the earlier one too.
  *
  * One session seals at a time: it holds the lock on the one row of
  * audit_chain; another one that finds it locked leaves.
  *
- * Events of another cluster (before a restore or pg_upgrade) are sealed at
- * once, in their own order: their transactions are over, and the numbers of
- * these mean nothing here.  The first event of this cluster then follows a
- * record that says so.
+ * Events of another cluster (before a restore or pg_upgrade) are sealed first,
+ * in their own order, as the numbers of their transactions mean nothing here.
+ * The first event of this cluster then follows a record that says so.
  *
  * Anchors are written to the log when the transaction has committed, not
  * before: one for records that were never there would look like tampering.
@@ -209,7 +210,7 @@ mlops_audit_lock(MlWriter *w)
 
 static const char *const own_events =
 "SELECT " EVENT_COLUMNS " FROM mlops_private.audit_pending"
-" WHERE system = $1 AND log_xid < pg_snapshot_xmin(pg_current_snapshot())"
+" WHERE system = $1 AND log_xid IS DISTINCT FROM pg_current_xact_id_if_assigned()"
 " ORDER BY log_xid, event_id LIMIT $2";
 
 static const char *const foreign_events =

@@ -84,7 +84,7 @@ SELECT ok, reason FROM mlops.audit_verify();
 SELECT kind FROM mlops.place_hold('audit', NULL, 'case 19');
 SELECT removed, kept_by_hold > 0 AS kept FROM mlops.apply_retention();
 SELECT count(mlops.release_hold(hold)) AS released FROM mlops.holds WHERE released_at IS NULL;
-SELECT removed > 0 AS removed, kept_by_hold FROM mlops.apply_retention();
+CALL mlops.run_due_jobs();
 SELECT bool_and(at > now() - interval '2 years') AS recent FROM mlops.audit;
 SELECT count(*) AS orphans FROM mlops_private.audit_payload p WHERE event_id NOT IN (SELECT event_id FROM mlops.audit);
 SELECT ok, reason FROM mlops.audit_verify();

@@ -59,6 +59,7 @@ extern void mlops_hold_release(MlWriter *w, int64 hold_id);
 /* What applying a rule did. */
 typedef struct MlRetained
 {
+	const char *kind;
 	int64		removed;
 	int64		kept_by_hold;	/* that were due */
 	const char *detail;			/* a word on it, or NULL */
@@ -66,6 +67,10 @@ typedef struct MlRetained
 
 /* Remove the beginning of the audit trail that is older than the maximum. */
 extern void mlops_audit_retain(MlWriter *w, MlRetained *out);
+
+/* lifecycle/apply_retention.c: all kinds */
+#define MLOPS_RETAINED_KINDS 1
+extern void mlops_retention_apply(MlWriter *w, MlRetained *out);
 
 /* audit_erase.c */
 

@@ -23,6 +23,7 @@
 #include "mlops/audit.h"
 #include "mlops/gov.h"
 #include "mlops/jsonb_out.h"
+#include "mlops/retention.h"
 
 #include "model_arg.h"
 
@@ -174,6 +175,7 @@ mlops_run_due_jobs(PG_FUNCTION_ARGS)
 	CallContext *context = (CallContext *) fcinfo->context;
 	TimestampTz deadline;
 	MlAuditSealing sealing;
+	MlRetained	retained[MLOPS_RETAINED_KINDS];
 	MlWriter	w;
 
 	if (context == NULL || !IsA(context, CallContext) || context->atomic)
@@ -198,6 +200,10 @@ mlops_run_due_jobs(PG_FUNCTION_ARGS)
 		mlops_write_end(&w);
 		commit_here();
 	} while (sealing.more && GetCurrentTimestamp() < deadline);
+	mlops_write_begin(&w, command);
+	mlops_retention_apply(&w, retained);
+	mlops_write_end(&w);
+	commit_here();
 	SPI_finish();
 	PG_RETURN_VOID();
 }

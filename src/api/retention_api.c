@@ -54,12 +54,12 @@ mlops_set_retention(PG_FUNCTION_ARGS)
 }
 
 static void
-put_retained(ReturnSetInfo *rsinfo, const char *kind, const MlRetained *retained)
+put_retained(ReturnSetInfo *rsinfo, const MlRetained *retained)
 {
 	Datum		values[4];
 	bool		nulls[4] = {false, false, false, retained->detail == NULL};
 
-	values[0] = CStringGetTextDatum(kind);
+	values[0] = CStringGetTextDatum(retained->kind);
 	values[1] = Int64GetDatum(retained->removed);
 	values[2] = Int64GetDatum(retained->kept_by_hold);
 	values[3] = retained->detail ? CStringGetTextDatum(retained->detail) : (Datum) 0;
@@ -70,14 +70,15 @@ Datum
 mlops_apply_retention(PG_FUNCTION_ARGS)
 {
 	MlWriter	w;
-	MlRetained	audit;
+	MlRetained	retained[MLOPS_RETAINED_KINDS];
 
 	mlops_rights_require_owner("apply retention");
 	InitMaterializedSRF(fcinfo, 0);
 	mlops_write_begin(&w, "mlops.apply_retention()");
-	mlops_audit_retain(&w, &audit);
+	mlops_retention_apply(&w, retained);
 	mlops_write_end(&w);
-	put_retained((ReturnSetInfo *) fcinfo->resultinfo, "audit", &audit);
+	for (int i = 0; i < MLOPS_RETAINED_KINDS; i++)
+		put_retained((ReturnSetInfo *) fcinfo->resultinfo, &retained[i]);
 	return (Datum) 0;
 }
 

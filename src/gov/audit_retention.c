@@ -99,6 +99,7 @@ mlops_audit_retain(MlWriter *w, MlRetained *out)
 	int64		held;
 
 	memset(out, 0, sizeof(MlRetained));
+	out->kind = "audit";
 	if (!mlops_retention_maximum(w, "audit", &before))
 	{
 		out->detail = "no maximum is set";

@@ -12,7 +12,7 @@ SELECT pg_catalog.pg_extension_config_dump('mlops_private.grant_id_seq', '');
 CREATE TABLE mlops_private.model_grant (
     grant_id       bigint NOT NULL DEFAULT pg_catalog.nextval('mlops_private.grant_id_seq'),
     model_id       bigint NOT NULL,
-    privilege      text NOT NULL,
+    privilege      text COLLATE "C" NOT NULL,
     grantee_oid    oid NOT NULL,
     grantee_name   name NOT NULL,
     grantee_system bigint NOT NULL,
@@ -23,7 +23,7 @@ CREATE TABLE mlops_private.model_grant (
     grantor_system bigint NOT NULL,
     CONSTRAINT model_grant_pkey PRIMARY KEY (grant_id)
 );
-CREATE INDEX model_grant_model_id_idx ON mlops_private.model_grant (model_id);
+CREATE INDEX model_grant_model_id_idx ON mlops_private.model_grant (model_id, privilege);
 COMMENT ON TABLE mlops_private.model_grant
   IS 'privileges on models';
 COMMENT ON COLUMN mlops_private.model_grant.model_id

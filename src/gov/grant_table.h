@@ -2,7 +2,7 @@
  *
  * grant_table.h
  *	  Columns of mlops_private.model_grant.  Must match
- *	  sql/install/21_governance_tables.sql.
+ *	  sql/install/21_governance_tables.sql; privileges compare as in C.
  *
  * IDENTIFICATION
  *	  src/gov/grant_table.h

@@ -75,44 +75,72 @@ mlops_privilege_by_name(const char *name)
 static bool
 grantee_includes(MlScan *scan, HeapTuple tuple, Oid role)
 {
-	Oid			stored = DatumGetObjectId(mlops_scan_column(scan, tuple, MLOPS_GRANT_GRANTEE_OID));
-	Oid			grantee;
+	Oid			grantee = DatumGetObjectId(mlops_scan_column(scan, tuple, MLOPS_GRANT_GRANTEE_OID));
+	int64		system = DatumGetInt64(mlops_scan_column(scan, tuple, MLOPS_GRANT_GRANTEE_SYSTEM));
 
-	if (!OidIsValid(stored))
+	if (!OidIsValid(grantee))
 		return true;			/* public */
-	grantee = mlops_stored_role(stored,
-								NameStr(*DatumGetName(mlops_scan_column(scan, tuple, MLOPS_GRANT_GRANTEE_NAME))),
-								DatumGetInt64(mlops_scan_column(scan, tuple, MLOPS_GRANT_GRANTEE_SYSTEM)));
+	/* a role of this cluster that is gone has no members, no need to ask whether it is */
+	if (system != mlops_this_system())
+		grantee = mlops_stored_role(grantee,
+									NameStr(*DatumGetName(mlops_scan_column(scan, tuple, MLOPS_GRANT_GRANTEE_NAME))),
+									system);
 	return OidIsValid(grantee) && has_privs_of_role(role, grantee);
+}
+
+/* Is the privilege of a row of model_grant among the wanted? */
+static bool
+is_wanted(MlScan *scan, HeapTuple tuple, uint32 wanted)
+{
+	text	   *stored = DatumGetTextPP(mlops_scan_column(scan, tuple, MLOPS_GRANT_PRIVILEGE));
+	size_t		len = VARSIZE_ANY_EXHDR(stored);
+
+	for (int i = 0; i <= ML_PRIVILEGE_LAST; i++)
+	{
+		if ((wanted & BIT(i)) != 0 && strlen(privileges[i].name) == len &&
+			memcmp(privileges[i].name, VARDATA_ANY(stored), len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Scan the model's grants, of one privilege (NULL: of all of them). */
+static bool
+granted_in_scan(int64 model_id, Oid role, const char *privilege, uint32 wanted, bool with_grant)
+{
+	MlScan		scan;
+	ScanKeyData keys[2];
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&keys[0], MLOPS_GRANT_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(model_id));
+	if (privilege)
+		ScanKeyInit(&keys[1], MLOPS_GRANT_PRIVILEGE, BTEqualStrategyNumber, F_TEXTEQ,
+					CStringGetTextDatum(privilege));
+	mlops_scan_begin(&scan, MLOPS_GRANT_TABLE, MLOPS_GRANT_INDEX, MLOPS_GRANT_NATTS,
+					 privilege ? 2 : 1, keys);
+	while (!found && (tuple = mlops_scan_next(&scan)) != NULL)
+	{
+		found = is_wanted(&scan, tuple, wanted) &&
+			(!with_grant ||
+			 DatumGetBool(mlops_scan_column(&scan, tuple, MLOPS_GRANT_WITH_GRANT))) &&
+			grantee_includes(&scan, tuple, role);
+	}
+	mlops_scan_end(&scan);
+	return found;
 }
 
 /* Was any of the wanted privileges granted, and may it be handed on where that is asked for? */
 static bool
 granted(int64 model_id, Oid role, uint32 wanted, bool with_grant)
 {
-	MlScan		scan;
-	ScanKeyData key;
-	HeapTuple	tuple;
-	bool		found = false;
-
-	ScanKeyInit(&key, MLOPS_GRANT_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(model_id));
-	mlops_scan_begin(&scan, MLOPS_GRANT_TABLE, MLOPS_GRANT_INDEX, MLOPS_GRANT_NATTS, 1, &key);
-	while (!found && (tuple = mlops_scan_next(&scan)) != NULL)
+	for (int i = 0; i <= ML_PRIVILEGE_LAST; i++)
 	{
-		char	   *name = TextDatumGetCString(mlops_scan_column(&scan, tuple, MLOPS_GRANT_PRIVILEGE));
-
-		for (int i = 0; i <= ML_PRIVILEGE_LAST && !found; i++)
-		{
-			found = (wanted & BIT(i)) != 0 && strcmp(privileges[i].name, name) == 0 &&
-				(!with_grant ||
-				 DatumGetBool(mlops_scan_column(&scan, tuple, MLOPS_GRANT_WITH_GRANT))) &&
-				grantee_includes(&scan, tuple, role);
-		}
-		pfree(name);
+		if (wanted == BIT(i))
+			return granted_in_scan(model_id, role, privileges[i].name, wanted, with_grant);
 	}
-	mlops_scan_end(&scan);
-	return found;
+	return granted_in_scan(model_id, role, NULL, wanted, with_grant);
 }
 
 bool

@@ -214,6 +214,13 @@ extern void mlops_gate_pass(MlWriter *w, const MlLocked *model, const char *alia
 extern bool mlops_gate_try(MlWriter *w, const MlLocked *model, const char *alias, int version);
 
 /*
+ * Before a route gives rows to an alias: error 42501 where a policy protects
+ * some aliases of the model, but not this one.  Inside a write section, with
+ * the model locked.
+ */
+extern void mlops_gate_route(MlWriter *w, const MlLocked *model, const char *alias);
+
+/*
  * Before training for an alias: error 42501 where the caller may not deploy, or
  * it is certain that the gate would refuse a new version.  The caller may
  * train; the model need not exist.

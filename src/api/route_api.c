@@ -28,6 +28,7 @@
 
 #include "mlops/catalog.h"
 #include "mlops/gov.h"
+#include "mlops/lifecycle.h"
 #include "mlops/numeric.h"
 
 #include "model_arg.h"
@@ -165,6 +166,11 @@ mlops_route(PG_FUNCTION_ARGS)
 	wanted.salt = mlops_arg_text(fcinfo, 3);
 	mlops_write_begin(&w, "mlops.route()");
 	mlops_registry_lock(&w, name, ML_PRIVILEGE_DEPLOY, false, &model);
+	for (int i = 0; i < wanted.narms; i++)
+	{
+		if (wanted.share[i] > 0)
+			mlops_gate_route(&w, &model, NameStr(wanted.arms[i]));
+	}
 	values[4] = Float8GetDatum(mlops_route_set(&w, &model, &wanted, &now));
 	mlops_write_end(&w);
 	values[0] = CStringGetTextDatum(name);

@@ -136,6 +136,25 @@ mlops_gate_try(MlWriter *w, const MlLocked *model, const char *alias, int versio
 	return true;
 }
 
+void
+mlops_gate_route(MlWriter *w, const MlLocked *model, const char *alias)
+{
+	MlPolicy	policy;
+
+	mlops_policy_lock(w, model->model_id);
+	mlops_fresh_begin(w);
+	mlops_policy_load(w, model->model_id, &policy);
+	mlops_fresh_end(w);
+	if (policy.aliases == NIL || mlops_policy_protects(&policy, alias))
+		return;
+	mlops_audit_denied("route", "alias", psprintf("%s@%s", model->name, alias));
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("a route of model \"%s\" cannot give rows to alias \"%s\"", model->name, alias),
+			 errdetail("The policy in force protects other aliases, but not this one."),
+			 errhint("Add it to protected_aliases with mlops.set_policy(), or let it run in shadow.")));
+}
+
 pg_noreturn static void
 deny_alias(const char *model, const char *alias)
 {

@@ -308,6 +308,32 @@ change_payload(Jsonb *before, int64 old_revision, Jsonb *after, int64 revision)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
+/* Error if the model's route gives rows to an alias that the policy leaves open, though it protects others. */
+static void
+check_route(MlWriter *w, int64 model_id, const char *model, Jsonb *json)
+{
+	MlPolicy	policy;
+	uint64		n;
+
+	parse(json, &policy);
+	if (policy.aliases == NIL)
+		return;
+	mlops_write_int8(w, model_id);
+	n = mlops_write_run(w, "SELECT s.key FROM mlops_private.route r, jsonb_each(r.split) s"
+						" WHERE r.model_id = $1 AND s.value::float8 > 0 ORDER BY s.key");
+	for (uint64 i = 0; i < n; i++)
+	{
+		char	   *alias = TextDatumGetCString(mlops_write_result(i, 1));
+
+		if (!mlops_policy_protects(&policy, alias))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("the route of model \"%s\" gives rows to alias \"%s\", which the policy does not protect",
+							model, alias),
+					 errhint("Add it to protected_aliases, or change the route first.")));
+	}
+}
+
 bool
 mlops_policy_store(MlWriter *w, int64 model_id, const char *model, Jsonb *policy,
 				   int64 *revision)
@@ -322,6 +348,8 @@ mlops_policy_store(MlWriter *w, int64 model_id, const char *model, Jsonb *policy
 	if (before == NULL ? policy == NULL :
 		policy != NULL && compareJsonbContainers(&before->root, &policy->root) == 0)
 		return false;
+	if (model_id != 0 && policy != NULL)
+		check_route(w, model_id, model, policy);
 	mlops_write_int8(w, model_id);
 	mlops_write_run(w, "DELETE FROM mlops_private.policy"
 					" WHERE model_id IS NOT DISTINCT FROM nullif($1, 0)");

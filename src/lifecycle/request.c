@@ -13,8 +13,9 @@
  * from whoever requested the promotion, trained the version or wrote the
  * card's last revision.  People are told apart by their roles only: two
  * records are one person's if they share an effective role or a session user,
- * or the one's effective role is the other's session user.  Several approvals
- * of one person count once.
+ * or the one's effective role is the other's session user.  Who was made a
+ * member of such a person's login is that person, too.  Several approvals of
+ * one person count once.
  *
  * IDENTIFICATION
  *	  src/lifecycle/request.c
@@ -137,17 +138,27 @@ mlops_request_stale(const MlRequest *request, const MlPolicy *policy, const MlEv
 	return reasons;
 }
 
+/* Is the approver one of these people, or may act as the login of one? */
+static bool
+stands_in_for(const MlActor *approver, const MlActor *person)
+{
+	return mlops_actor_same(approver, person) ||
+		(OidIsValid(person->session) &&
+		 (is_member_of_role_nosuper(approver->role, person->session) ||
+		  is_member_of_role_nosuper(approver->session, person->session)));
+}
+
 const char *
 mlops_four_eyes(const MlPolicy *policy, const MlEvidence *evidence, const MlRequest *request,
 				const MlActor *approver)
 {
 	if (!policy->four_eyes)
 		return NULL;
-	if (mlops_actor_same(approver, &request->requester))
+	if (stands_in_for(approver, &request->requester))
 		return "who requested a promotion cannot approve it";
-	if (mlops_actor_same(approver, &evidence->trainer))
+	if (stands_in_for(approver, &evidence->trainer))
 		return "who trained a version cannot approve it";
-	if (mlops_actor_same(approver, &evidence->editor))
+	if (stands_in_for(approver, &evidence->editor))
 		return "who wrote the card's last revision cannot approve";
 	return NULL;
 }

@@ -133,6 +133,17 @@ SELECT mlops.describe('credit')->'redacted' AS redacted, mlops.describe('credit'
 SELECT mlops.card_markdown('credit') LIKE '%zz\_%' AS values_seen, mlops.card_markdown('credit') LIKE '%Some facts are left out%' AS says_so;
 SELECT source, options->'class_weight' AS class_weight FROM mlops.versions WHERE model = 'credit' ORDER BY version;
 SELECT count(*) FROM mlops.cards;
+-- no view of ours shows a data value either
+CREATE FUNCTION pg_temp.shows_values(relation regclass) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	n bigint;
+BEGIN
+	EXECUTE format('SELECT count(*) FROM %s AS r WHERE r::text LIKE %L', relation, '%zz\_%') INTO n;
+	RETURN n;
+END $$;
+SELECT oid::regclass AS view FROM pg_class
+ WHERE relnamespace = 'mlops'::regnamespace AND relkind = 'v' AND has_table_privilege(oid, 'SELECT') AND pg_temp.shows_values(oid) > 0;
+SELECT count(*) FROM mlops.runs WHERE model = 'credit' AND params ? 'class_weight';
 SELECT mlops.set_card('credit', '{"risk_rating": "Low"}');
 SET ROLE regress_mlops_caller;
 SELECT * FROM shows('credit');
@@ -150,6 +161,8 @@ SELECT mlops.set_card('absent', '{"risk_rating": "Low"}');
 SELECT count(*) FROM mlops.cards;
 SET ROLE regress_mlops_scientist;
 SELECT * FROM shows('credit');
+SELECT oid::regclass AS view FROM pg_class
+ WHERE relnamespace = 'mlops'::regnamespace AND relkind = 'v' AND has_table_privilege(oid, 'SELECT') AND pg_temp.shows_values(oid) > 0 ORDER BY relname;
 SELECT count(*) FILTER (WHERE source IS NOT NULL) AS sources, min(rows_seen) AS seen, bool_or(row_security) AS row_security, count(fingerprint) AS fingerprints FROM mlops.versions WHERE model = 'credit';
 
 -- as Markdown: what people wrote stays text
@@ -165,6 +178,14 @@ RESET ROLE;
 
 -- in the trail: which fields, not what they say
 SELECT actor, payload FROM mlops.audit WHERE action = 'card.set' AND object = 'credit' ORDER BY event_id;
+
+-- a policy that asks for a field, and for the gap between training and holdout, which then is measured
+SELECT mlops.set_policy('credit', '{"required_card_fields": ["intended"]}');
+SELECT changed FROM mlops.set_policy('credit', '{"required_card_fields": ["lawful_basis", "factors"], "maximum_gap": {"accuracy": 0.9}}');
+SELECT version FROM mlops.train('credit', 'recent', 'status', 'decision_tree');
+SELECT mlops.card('credit:3') #>> '{generated,training_metrics,on}' AS training_metrics;
+SELECT policy, passed FROM mlops.compliance('credit:3');
+SELECT policy, passed FROM mlops.compliance('credit:2') WHERE policy LIKE 'maximum_gap%';
 
 -- a policy on the rows
 CREATE TABLE regional AS SELECT * FROM loans;
@@ -202,5 +223,6 @@ SELECT count(*) FROM mlops_private.card;
 RESET search_path;
 \set VERBOSITY terse
 SET client_min_messages = warning;
+DROP FUNCTION pg_temp.shows_values(regclass);
 DROP SCHEMA cards_test CASCADE;
 DROP ROLE regress_mlops_scientist, regress_mlops_reader, regress_mlops_caller, regress_mlops_steward, regress_mlops_stranger;

@@ -77,6 +77,9 @@ extern bool mlops_policy_store(MlWriter *w, int64 model_id, const char *model,
  */
 extern bool mlops_policy_allows_labelled(const char *model);
 
+/* Does it look at the metrics of the training part (maximum_gap)? */
+extern bool mlops_policy_wants_training_metrics(const char *model);
+
 /* evidence.c */
 
 /* A role at the time it did something, as it is known today; InvalidOid: gone. */

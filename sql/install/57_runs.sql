@@ -118,7 +118,13 @@ SELECT r.run_id AS run,
        CASE WHEN mlops_private.may(m.model_id, 'read') THEN r.version END AS version,
        r.parent,
        r.status,
-       r.params,
+       CASE WHEN r.trained_id IS NOT NULL
+                 AND pg_catalog.jsonb_typeof(r.params -> 'class_weight') = 'object'
+                 AND NOT mlops_private.may(r.trained_id, 'predict')
+                 AND NOT mlops_private.may(r.trained_id, 'artifact')
+            THEN r.params || '{"class_weight": null}'
+            ELSE r.params
+       END AS params,
        r.started_at,
        r.ended_at,
        extract(epoch FROM coalesce(r.ended_at, pg_catalog.clock_timestamp()) - r.started_at)::double precision AS seconds,

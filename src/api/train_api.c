@@ -202,6 +202,7 @@ mlops_train(PG_FUNCTION_ARGS)
 	if (call.alias)
 		mlops_gate_precheck(call.model, call.alias);
 	call.wish.allow_labelled = mlops_policy_allows_labelled(call.model);
+	call.training_metrics = call.training_metrics || mlops_policy_wants_training_metrics(call.model);
 
 	mlops_progress_begin();
 	call.source = mlops_source_open(call.text);

@@ -100,7 +100,8 @@ insert_revision(MlWriter *w, int64 model_id, int revision, Jsonb *content)
 	mlops_write_run(w, "INSERT INTO mlops_private.card"
 					" (model_id, revision, content, editor_oid, edited_by, editor_system,"
 					" editor_session_oid, editor_session)"
-					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+					" ON CONFLICT (model_id, revision) DO NOTHING");	/* our snapshot is older: 40001 */
 }
 
 /* What the audit trail says of it: which fields, not what they say. */

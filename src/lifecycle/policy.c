@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
+#include "mlops/card.h"
 #include "mlops/jsonb_out.h"
 #include "mlops/lifecycle.h"
 #include "mlops/params.h"
@@ -209,6 +210,22 @@ requires_something(const MlPolicy *policy, Jsonb *given)
 		policy->fairness != NULL || (is_given(given, "allow_pii") && !policy->allow_pii);
 }
 
+/* A field that no card can have would never be filled in. */
+static void
+check_card_fields(const List *fields)
+{
+	ListCell   *lc;
+
+	foreach(lc, fields)
+	{
+		if (!mlops_card_field_exists((char *) lfirst(lc)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("cards have no field \"%s\"", (char *) lfirst(lc)),
+					 errhint("mlops.card_fields() lists the fields.")));
+	}
+}
+
 Jsonb *
 mlops_policy_normalize(Jsonb *given)
 {
@@ -219,6 +236,7 @@ mlops_policy_normalize(Jsonb *given)
 	Datum		merged;
 
 	parse(given, &policy);
+	check_card_fields(policy.card_fields);
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	mlops_jsonb_add_key(&state, "protected_aliases");
 	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
@@ -368,18 +386,35 @@ mlops_policy_store(MlWriter *w, int64 model_id, const char *model, Jsonb *policy
 	return true;
 }
 
-bool
-mlops_policy_allows_labelled(const char *model)
+/* The policy in force for a model of this name, which need not exist yet. */
+static void
+load_by_name(const char *model, MlPolicy *policy)
 {
 	MlWriter	w;
-	MlPolicy	policy;
 	int64		model_id = 0;
 
 	mlops_read_begin(&w);
 	mlops_write_name(&w, model);
 	if (mlops_write_run(&w, "SELECT model_id FROM mlops_private.model WHERE name = $1") > 0)
 		model_id = DatumGetInt64(mlops_write_result(0, 1));
-	mlops_policy_load(&w, model_id, &policy);
+	mlops_policy_load(&w, model_id, policy);
 	mlops_read_end(&w);
+}
+
+bool
+mlops_policy_allows_labelled(const char *model)
+{
+	MlPolicy	policy;
+
+	load_by_name(model, &policy);
 	return policy.allow_pii;
+}
+
+bool
+mlops_policy_wants_training_metrics(const char *model)
+{
+	MlPolicy	policy;
+
+	load_by_name(model, &policy);
+	return policy.gap != NIL;
 }

@@ -20,6 +20,8 @@ $node->safe_psql('src', q{
 	SELECT mlops.train('price', 'rows', 'y', note => 'first');
 	SELECT mlops.train('price', 'SELECT id, x1, x2, c, y FROM rows', 'y', alias => 'challenger');
 	SELECT mlops.train('risk', 'rows', 'good');
+	SELECT mlops.set_card('risk', '{"purpose_of_model": "first"}');
+	SELECT mlops.set_card('risk', '{"factors": ["a|b", "é"], "purpose_of_model": null}');
 	SET ROLE bob;
 	SELECT mlops.train('bobs', 'rows', 'y');});
 
@@ -27,6 +29,8 @@ my %facts = (
 	models => q{SELECT model, task, owner, versions, champion, created_at FROM mlops.models ORDER BY 1},
 	versions => q{SELECT v.* FROM mlops.versions v ORDER BY model, version},
 	aliases => q{SELECT * FROM mlops.aliases ORDER BY 1, 2},
+	cards => q{SELECT * FROM mlops.cards ORDER BY 1, 2},
+	card => q{SELECT mlops.card('risk')},
 	artifacts => q{SELECT model_id, version, md5(artifact::text) FROM mlops_private.version ORDER BY 1, 2},
 	predictions => q{SELECT sum(mlops.predict('price', r)), sum(mlops.predict('price@challenger', r)),
 	                        sum(mlops.predict('risk', r)), sum(mlops.predict('bobs', r)) FROM rows r},

@@ -72,7 +72,7 @@ SELECT alias, version FROM mlops.set_alias('regress_matrix:2', 'champion');
 SELECT version FROM mlops.train('regress_matrix_routed', 'SELECT x, 2 * x AS y FROM generate_series(1, 40) x', 'y', 'linear_regression');
 SELECT split FROM mlops.route('regress_matrix_routed', '{"champion": 1}');
 SELECT revision FROM mlops.set_card('regress_matrix', '{"risk_rating": "High"}');
-SELECT changed FROM mlops.set_policy('regress_matrix', '{"required_approvals": 1, "protected_aliases": ["guarded"]}');
+SELECT changed FROM mlops.set_policy('regress_matrix', '{"required_approvals": 1, "protected_aliases": ["champion", "guarded"]}');
 SELECT state FROM mlops.request_promotion('regress_matrix', 2, 'guarded');
 RESET ROLE;
 SELECT count(mlops.grant_model(model, role::name, privilege)) AS granted FROM roles, (VALUES ('regress_matrix'), ('regress_matrix_routed')) AS m (model) WHERE privilege NOT IN ('owner', 'none');

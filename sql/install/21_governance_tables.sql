@@ -34,4 +34,6 @@ COMMENT ON COLUMN mlops_private.model_grant.grantor_oid
   IS 'the role that granted it, granted_by by name; grants stay when it goes';
 COMMENT ON COLUMN mlops_private.model_grant.grantee_system
   IS 'system identifier of the cluster in which grantee_oid means something; elsewhere grantee_name decides';
-SELECT pg_catalog.pg_extension_config_dump('mlops_private.model_grant', '');
+-- a grant to a role that is gone stays here: elsewhere its name could be somebody else's
+SELECT pg_catalog.pg_extension_config_dump('mlops_private.model_grant',
+    'WHERE grantee_oid = 0 OR mlops_private.current_owner(grantee_oid, grantee_name, grantee_system) IS NOT NULL');

@@ -35,8 +35,6 @@ CREATE TABLE mlops_private.run (
         REFERENCES mlops_private.model (model_id) ON DELETE CASCADE,
     CONSTRAINT run_linked_fkey FOREIGN KEY (linked_id)
         REFERENCES mlops_private.model (model_id) ON DELETE SET NULL,
-    CONSTRAINT run_parent_fkey FOREIGN KEY (parent)
-        REFERENCES mlops_private.run (run_id) ON DELETE SET NULL,
     CONSTRAINT run_experiment_check CHECK ((experiment IS NULL) = (trained_id IS NOT NULL)),
     CONSTRAINT run_linked_check CHECK (linked_id IS NULL OR trained_id IS NULL),
     CONSTRAINT run_status_check CHECK (status IN ('running', 'finished', 'failed', 'killed')),
@@ -45,11 +43,12 @@ CREATE TABLE mlops_private.run (
 CREATE INDEX run_experiment_idx ON mlops_private.run (experiment) WHERE experiment IS NOT NULL;
 CREATE INDEX run_trained_id_idx ON mlops_private.run (trained_id) WHERE trained_id IS NOT NULL;
 CREATE INDEX run_linked_id_idx ON mlops_private.run (linked_id) WHERE linked_id IS NOT NULL;
-CREATE INDEX run_parent_idx ON mlops_private.run (parent) WHERE parent IS NOT NULL;
 COMMENT ON TABLE mlops_private.run
   IS 'one attempt at something: parameters, metrics, when, whose; immutable once it has ended';
 COMMENT ON COLUMN mlops_private.run.experiment
   IS 'NULL: the name of the model that was trained';
+COMMENT ON COLUMN mlops_private.run.parent
+  IS 'can be gone; not a foreign key, since pg_dump warns of a table that refers to itself';
 COMMENT ON COLUMN mlops_private.run.owner_system
   IS 'system identifier of the cluster in which owner_oid means something; elsewhere owner_name decides';
 COMMENT ON COLUMN mlops_private.run.trained_id

@@ -116,7 +116,7 @@ SELECT r.run_id AS run,
        mlops_private.current_owner(r.owner_oid, r.owner_name, r.owner_system) AS owner,
        CASE WHEN mlops_private.may(m.model_id, 'read') THEN m.name::text END AS model,
        CASE WHEN mlops_private.may(m.model_id, 'read') THEN r.version END AS version,
-       r.parent,
+       (SELECT p.run_id FROM mlops_private.run p WHERE p.run_id = r.parent) AS parent,
        r.status,
        CASE WHEN r.trained_id IS NOT NULL
                  AND pg_catalog.jsonb_typeof(r.params -> 'class_weight') = 'object'

@@ -301,7 +301,7 @@ mlops_owns(PG_FUNCTION_ARGS)
 	Oid			owner = mlops_stored_role(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)),
 										  PG_GETARG_INT64(2));
 
-	PG_RETURN_BOOL(mlops_rights_own(owner, GetUserId()));
+	PG_RETURN_BOOL(mlops_rights_own(owner, mlops_asking_role()));
 }
 
 /* Does the name end with this one, alone or after a separator: auc, val_auc, test/auc? */

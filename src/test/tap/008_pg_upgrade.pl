@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
+use Governed;
 use MlopsTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -19,7 +20,7 @@ my @same = ('-E', 'UTF8', '--locale=C', '--locale-provider=libc');
 @same = ('-E', 'UTF8', '--locale=C') if $old->pg_version < 15;
 $old->init(extra => \@same);
 $old->start;
-$old->safe_psql('postgres', 'CREATE ROLE ann; CREATE EXTENSION mlops; GRANT CREATE ON SCHEMA public TO ann');
+$old->safe_psql('postgres', 'CREATE ROLE ann LOGIN; CREATE EXTENSION mlops; GRANT CREATE ON SCHEMA public TO ann');
 make_rows($old, 'rows', 2000);
 $old->safe_psql('postgres', q{
 	GRANT SELECT ON rows TO ann;
@@ -36,6 +37,11 @@ my @facts = (
 	q{SELECT md5(string_agg(artifact::text, ' ' ORDER BY model_id, version)) FROM mlops_private.version},
 	q{SELECT * FROM mlops.labels},
 	q{SELECT sum(mlops.predict('price', r)), sum(mlops.predict('price@challenger', r)), sum(mlops.predict('risk', r)) FROM rows r});
+$old->safe_psql('postgres', 'CREATE DATABASE governed');
+make_governed($old, 'governed');
+my $governed = governed_tables($old, 'governed');
+my @governed = governed_facts($old, 'governed');
+
 my $marks = $old->safe_psql('postgres', q{SELECT count(*) FROM pg_attribute WHERE attoptions::text LIKE '%pg_attver%'});
 my $want = join "\n", map { $old->safe_psql('postgres', $_) } @facts;
 $old->stop;
@@ -69,5 +75,22 @@ is(join("\n", map { $new->safe_psql('postgres', $_) } @facts), $want, 'models, v
 isnt($new->safe_psql('postgres', q{SET ROLE ann; SELECT sum(mlops.predict('price', r)) FROM rows r}), '', 'the owner may use the model');
 $new->safe_psql('postgres', q{SELECT mlops.train('price', 'rows', 'y')});
 is($new->safe_psql('postgres', q{SELECT max(version) FROM mlops.versions WHERE model = 'price'}), '3', 'and the next version is 3');
+
+# what governance stores: the same rows; only what the servers spell differently may differ
+is(governed_tables($new, 'governed'), $governed, 'governance: tables and sequences are the same');
+my @now = governed_facts($new, 'governed');
+my @other = map { $governed[$_][0] } grep { $now[$_][1] ne $governed[$_][1] } 0 .. $#governed;
+is(join(' ', @other), '', 'governance: policies, privileges, views and functions are the same')
+	or diag join "\n", map { "$governed[$_][0]: $governed[$_][1]\nnow: $now[$_][1]" } grep { $now[$_][1] ne $governed[$_][1] } 0 .. $#governed;
+is($new->safe_psql('governed', 'SELECT ok, first_bad, reason FROM mlops.audit_verify()'), 't||', 'governance: the audit trail holds');
+$new->safe_psql('governed', q{
+	SET ROLE cat;
+	SELECT mlops.set_alias('price:3', 'champion');
+	SELECT mlops.run_end(run) FROM mlops.runs WHERE experiment = 'cats';});
+isnt($new->safe_psql('governed', 'SELECT sealed FROM mlops.audit_seal()'), '0', 'governance: sealing goes on');
+is($new->safe_psql('governed', 'SELECT ok, first_bad, reason FROM mlops.audit_verify()'), 't||', 'governance: ... and the trail holds');
+# pg_upgrade makes another system identifier: names decide once
+is(substr(sqlstate($new, q{SET ROLE cat; SELECT mlops.predict('risk', r) FROM rows r;}, 'governed'), 0, 5), '42704', 'governance: who had no right has none');
+is($new->safe_psql('governed', q{SET ROLE cat; SELECT count(*) FROM mlops.versions WHERE model = 'price'}), '3', 'governance: who had it has it');
 
 done_testing();

@@ -1,0 +1,138 @@
+# Governed.pm: a database in which everything that governance stores has something
+# in it, and what must be the same after a dump, a restore or pg_upgrade.
+package Governed;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use MlopsTest;
+
+our @EXPORT = qw(as_role make_governed governed_tables governed_facts governed_empty governed_undumped);
+
+# SQL in a session of this role.
+sub as_role
+{
+	my ($node, $db, $role, $sql) = @_;
+	return $node->safe_psql($db, $sql, extra_params => [ '-U', $role ]);
+}
+
+# Roles: ann owns; bob (who becomes robert), cat and pat (who is dropped and made anew) have
+# grants; dan and fay approve; eve reads the audit trail.  Of the grant to the first pat only
+# the row is left.
+sub make_governed
+{
+	my ($node, $db) = @_;
+	$node->safe_psql('postgres', join '', map { "CREATE ROLE $_ LOGIN;" } qw(ann bob cat dan eve fay pat));
+	$node->safe_psql($db, 'CREATE EXTENSION IF NOT EXISTS mlops; GRANT CREATE ON SCHEMA public TO ann');
+	make_rows($node, 'rows', 2000, $db);
+	$node->safe_psql($db, q{
+		GRANT SELECT ON rows TO PUBLIC;
+		SELECT mlops.label_column('rows', 'x3', 'pii:age mask:round');
+		SELECT mlops.grant_model(NULL, 'eve', 'audit');
+		SELECT mlops.set_retention('audit', '1 year', '3 years');
+		SET ROLE ann;
+		SELECT mlops.train('price', 'rows', 'y', note => 'first');
+		SELECT mlops.train('price', 'SELECT id, x1, x2, c, y FROM rows', 'y', 'gradient_boosting', options => '{"n_estimators": 5}');
+		SELECT mlops.train('price', 'rows', 'y', 'decision_tree', alias => 'challenger');
+		SELECT mlops.train('risk', 'rows', 'good');
+		SELECT mlops.grant_model('price', 'bob', 'predict');
+		SELECT mlops.grant_model('price', 'cat', 'deploy', true);
+		SELECT mlops.grant_model('price', 'cat', 'read');
+		SELECT mlops.grant_model('risk', 'pat', 'predict');
+		SELECT mlops.grant_model('risk', 'public', 'read');
+		SELECT mlops.grant_model('risk', 'dan', 'approve');
+		SELECT mlops.grant_model('risk', 'fay', 'approve');
+		RESET ROLE;
+		SELECT mlops.place_hold('model', 'price', 'the case of the case');});
+	$node->safe_psql($db, q{
+		SET ROLE cat;
+		SELECT mlops.set_alias('price:2', 'champion', reason => 'better');
+		SELECT mlops.set_alias('price:3', 'champion');
+		SELECT mlops.rollback('price', reason => 'worse');
+		SELECT mlops.set_alias('price:1', 'canary');
+		SELECT mlops.drop_alias('price', 'canary');
+		SELECT mlops.route('price', '{"champion": 0.7, "challenger": 0.3}');
+		SELECT count(*) FROM (SELECT r.run, mlops.run_log(r.run, '{"auc": 0.5, "odd": "NaN"}'), mlops.run_log(r.run, 'loss', 0.25, 7)
+		                        FROM mlops.run_start('cats', 'open', parent => NULL) r) x;});
+	# a request that one of two has approved
+	as_role($node, $db, 'ann', q{
+		SELECT mlops.train('risk', 'rows', 'good', 'decision_tree');
+		SELECT mlops.set_card('risk', '{"purpose_of_model": "Who repays"}');
+		SELECT mlops.set_card('risk', '{"risk_rating": "High"}');
+		SELECT mlops.set_policy('risk', '{"required_approvals": 2, "required_card_fields": ["purpose_of_model"]}');
+		SELECT mlops.set_stage('risk', 2, 'candidate');
+		SELECT mlops.request_promotion('risk', 2, reason => 'smaller');});
+	as_role($node, $db, 'dan', q{SELECT mlops.approve(request, 'fine') FROM mlops.promotions});
+	$node->safe_psql($db, q{SELECT sealed FROM mlops.audit_seal()});
+	$node->safe_psql('postgres', 'ALTER ROLE bob RENAME TO robert; DROP ROLE pat; CREATE ROLE pat LOGIN');
+	# some acts that are not sealed yet
+	$node->safe_psql($db, q{
+		SET ROLE cat;
+		SELECT mlops.set_alias('price:1', 'canary');});
+}
+
+# Of every table and sequence of ours the name and what is in it, as text.
+sub governed_tables
+{
+	my ($node, $db) = @_;
+	return $node->safe_psql($db, q{
+		SELECT c.relname, CASE c.relkind
+		       WHEN 'r' THEN (xpath('/row/m/text()', query_to_xml(format(
+		            'SELECT count(*) || '' '' || coalesce(md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C")), '''') AS m FROM mlops_private.%I t %s',
+		            c.relname, CASE c.relname WHEN 'model_grant'
+		            THEN 'WHERE grantee_oid = 0 OR mlops_private.current_owner(grantee_oid, grantee_name, grantee_system) IS NOT NULL' END), false, true, '')))[1]::text
+		       ELSE (SELECT s.last_value::text FROM pg_sequences s WHERE s.schemaname = 'mlops_private' AND s.sequencename = c.relname) END
+		  FROM pg_class c
+		 WHERE c.relnamespace = 'mlops_private'::regnamespace AND c.relkind IN ('r', 'S') ORDER BY 1});
+}
+
+# What the install script makes, and what functions and views say: pairs of a name and a text.
+sub governed_facts
+{
+	my ($node, $db) = @_;
+	return map { [ /FROM (\S+)/ ? $1 : $_, $node->safe_psql($db, $_) ] } (
+		q{SELECT 'policies', count(*) FROM pg_policies WHERE schemaname LIKE 'mlops%'},
+		q{SELECT tablename, policyname, permissive, roles, cmd, md5(qual), with_check FROM pg_policies WHERE schemaname LIKE 'mlops%' ORDER BY 1, 2},
+		q{SELECT relname, relkind, relrowsecurity, relforcerowsecurity, relacl, reloptions FROM pg_class
+		   WHERE relnamespace IN ('mlops'::regnamespace, 'mlops_private'::regnamespace) AND relkind IN ('r', 'v', 'S') ORDER BY relnamespace::regnamespace::text, 1},
+		q{SELECT oid::regprocedure::text, proacl FROM pg_proc WHERE pronamespace IN ('mlops'::regnamespace, 'mlops_private'::regnamespace) ORDER BY 1},
+		q{SELECT nspname, nspacl FROM pg_namespace WHERE nspname LIKE 'mlops%' ORDER BY 1},
+		q{SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'mlops%' AND NOT tgisinternal ORDER BY 1, 2},
+		q{SELECT * FROM mlops.labels},
+		q{SELECT * FROM mlops.aliases ORDER BY model, alias},
+		q{SELECT * FROM mlops.alias_history ORDER BY model, alias, since, version},
+		q{SELECT * FROM mlops.routes},
+		q{SELECT string_agg(mlops.variant_of('price', id::text), ',' ORDER BY id) FROM rows WHERE id <= 100},
+		q{SELECT run, experiment, name, owner, model, version, status, params, metrics FROM mlops.runs ORDER BY run},
+		q{SELECT * FROM mlops.run_metrics ORDER BY run, key, step},
+		q{SELECT * FROM mlops.leaderboard('price', 'rmse')},
+		q{SELECT * FROM mlops.cards ORDER BY model, revision},
+		q{SELECT mlops.card('risk'), mlops.card_markdown('risk:2') FROM rows LIMIT 1},
+		q{SELECT * FROM mlops.policies},
+		q{SELECT * FROM mlops.compliance('risk:2')},
+		q{SELECT * FROM mlops.promotions},
+		q{SELECT * FROM mlops.holds},
+		q{SELECT * FROM mlops.retention},
+		q{SELECT at, actor, action, kind, object, payload, seq FROM mlops.audit ORDER BY event_id},
+		q{SELECT * FROM mlops.audit_head()});
+}
+
+# Tables of ours that hold nothing: then nothing was tested of them.
+sub governed_empty
+{
+	my ($node, $db) = @_;
+	my %in = map { split /\|/, $_, 2 } split /\n/, governed_tables($node, $db);
+	return join ' ', grep { $in{$_} =~ /^0 / } sort keys %in;
+}
+
+# Tables and sequences of ours that pg_dump would leave out.
+sub governed_undumped
+{
+	my ($node, $db) = @_;
+	return $node->safe_psql($db, q{
+		SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_class c, pg_extension e
+		 WHERE e.extname = 'mlops' AND c.relnamespace = 'mlops_private'::regnamespace AND c.relkind IN ('r', 'S', 'p')
+		   AND NOT c.oid = ANY (e.extconfig)});
+}
+
+1;

@@ -42,6 +42,7 @@ SELECT mlops.set_policy('loans', '{"maximum_gap": {"r2": -0.1}}');
 SELECT mlops.set_policy('loans', '{"protected_aliases": "champion"}');
 SELECT mlops.set_policy('loans', '{"protected_aliases": ["Champion"]}');
 SELECT mlops.set_policy('loans', '{"required_card_fields": [1]}');
+SELECT mlops.set_policy('loans', '{"required_card_fields": ["intended_usage"]}');
 SELECT mlops.set_policy('loans', '{"allow_pii": "no"}');
 SELECT mlops.set_policy('loans', '{"maximum_data_age_days": -1}');
 SELECT mlops.set_policy('loans', '{"maximum_data_age_days": true}');
@@ -190,7 +191,8 @@ SELECT mlops.request_promotion('loans', 1);
 RESET SESSION AUTHORIZATION;
 
 -- in the trail
-SELECT action, object, count(*) FROM mlops_private.audit_pending WHERE action IN ('policy.set', 'version.stage') GROUP BY action, object ORDER BY action, object COLLATE "C";
+SELECT action, object, count(*) FROM mlops_private.audit_pending WHERE action IN ('policy.set', 'version.stage')
+   AND coalesce(object, 'loans') ~ '^(loans|others)' GROUP BY action, object ORDER BY action, object COLLATE "C";
 
 -- policies go with the model
 SELECT mlops.drop_model('loans'), mlops.drop_model('others');

@@ -34,7 +34,7 @@ mlops.drop_version(text,integer)|mlops.drop_version(%L, 2)
 mlops.drop_model(text)|mlops.drop_model(%L)
 mlops.rename_model(text,text)|mlops.rename_model(%L, 'regress_other_name')
 mlops.transfer_model(text,name)|mlops.transfer_model(%L, current_user)
-mlops.route(text,jsonb,text[],text)|mlops.route(%L, '{"champion": 1}')
+mlops.route(text,jsonb,text[],text)|mlops.route(%L, '{"guarded": 1}')
 mlops.variant_of(text,text)|mlops.variant_of(%L, 'k')
 mlops.run_link(bigint,text)|mlops.run_link((mlops.run_start('matrix_experiment')).run, %L)
 mlops.card(text)|mlops.card(%L)
@@ -68,12 +68,14 @@ SET ROLE regress_mlops_owner;
 SELECT version FROM mlops.train('regress_matrix', 'SELECT x, 2 * x AS y FROM generate_series(1, 40) x', 'y', 'linear_regression');
 SELECT version FROM mlops.train('regress_matrix', 'SELECT x, 3 * x AS y FROM generate_series(1, 40) x', 'y', 'linear_regression');
 SELECT alias, version FROM mlops.set_alias('regress_matrix:2', 'champion');
-SELECT split FROM mlops.route('regress_matrix', '{"champion": 1}');
+-- a second one, because a policy narrows what a route may say
+SELECT version FROM mlops.train('regress_matrix_routed', 'SELECT x, 2 * x AS y FROM generate_series(1, 40) x', 'y', 'linear_regression');
+SELECT split FROM mlops.route('regress_matrix_routed', '{"champion": 1}');
 SELECT revision FROM mlops.set_card('regress_matrix', '{"risk_rating": "High"}');
-SELECT changed FROM mlops.set_policy('regress_matrix', '{"required_approvals": 1, "protected_aliases": ["guarded"]}');
+SELECT changed FROM mlops.set_policy('regress_matrix', '{"required_approvals": 1, "protected_aliases": ["champion", "guarded"]}');
 SELECT state FROM mlops.request_promotion('regress_matrix', 2, 'guarded');
 RESET ROLE;
-SELECT count(mlops.grant_model('regress_matrix', role::name, privilege)) AS granted FROM roles WHERE privilege NOT IN ('owner', 'none');
+SELECT count(mlops.grant_model(model, role::name, privilege)) AS granted FROM roles, (VALUES ('regress_matrix'), ('regress_matrix_routed')) AS m (model) WHERE privilege NOT IN ('owner', 'none');
 
 -- what a call says, with the model's name and the role's taken out; its effects are undone
 CREATE FUNCTION pg_temp.outcome(call text, model text, role text) RETURNS text LANGUAGE plpgsql AS $$
@@ -138,5 +140,5 @@ SELECT c.oid::regclass AS view, a.attname AS column,
  WHERE c.relnamespace = 'mlops'::regnamespace AND c.relkind = 'v'
  GROUP BY c.oid, a.attname ORDER BY c.relname COLLATE "C", a.attname;
 
-SELECT versions FROM mlops.drop_model('regress_matrix');
+SELECT sum((mlops.drop_model(model)).versions) AS versions FROM (VALUES ('regress_matrix'), ('regress_matrix_routed')) AS m (model);
 SELECT format('DROP ROLE %I', role) FROM roles ORDER BY n \gexec

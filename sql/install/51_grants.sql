@@ -29,6 +29,15 @@ LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION mlops.revoke_model(text, name, text)
   IS 'take a privilege on a model from a role';
 
+-- private
+
+CREATE FUNCTION mlops_private.revoke_from_strangers()
+RETURNS integer
+AS 'MODULE_PATHNAME', 'mlops_revoke_from_strangers'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION mlops_private.revoke_from_strangers()
+  IS 'take every privilege on the extension''s objects from roles other than its owner and PUBLIC; returns how many';
+
 -- private: what views and policies ask
 
 CREATE FUNCTION mlops_private.may(

@@ -11,6 +11,9 @@ REVOKE ALL ON ALL TABLES IN SCHEMA mlops_private FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA mlops_private FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA mlops_private FROM PUBLIC;
 
+-- the same for roles that the creator's default privileges name
+SELECT mlops_private.revoke_from_strangers();
+
 -- what people use; each function checks the caller's rights itself
 GRANT USAGE ON SCHEMA mlops TO PUBLIC;
 GRANT USAGE ON TYPE mlops.model TO PUBLIC;

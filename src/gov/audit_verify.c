@@ -124,7 +124,8 @@ check_events(MlAuditCheck *check)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mlops audit verify",
 												  ALLOCSET_DEFAULT_SIZES);
 	Portal		portal = SPI_cursor_open_with_args(NULL, all_events, 0, NULL, NULL, NULL,
-												   true, CURSOR_OPT_NO_SCROLL);
+												   true,
+												   CURSOR_OPT_NO_SCROLL | CURSOR_OPT_FAST_PLAN);
 	Datum		values[EVENT_COLUMNS];
 	bool		nulls[EVENT_COLUMNS];
 	bool		holds = true;

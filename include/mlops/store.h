@@ -125,6 +125,15 @@ extern void mlops_write_end(MlWriter *w);
 extern void mlops_read_begin(MlWriter *w);
 extern void mlops_read_end(MlWriter *w);
 
+/*
+ * Between these two, statements of a write section and questions of rights see
+ * what is committed now, and our own changes, whatever the isolation level:
+ * what was revoked or changed after the transaction's snapshot counts.  Nothing
+ * can be written in between.
+ */
+extern void mlops_fresh_begin(MlWriter *w);
+extern void mlops_fresh_end(MlWriter *w);
+
 /* Arguments of the next statement, in order.  A NULL pointer is SQL's NULL. */
 extern void mlops_write_datum(MlWriter *w, Oid type, Datum value);
 extern void mlops_write_null(MlWriter *w, Oid type);
@@ -142,7 +151,11 @@ extern void mlops_write_bytea(MlWriter *w, const void *bytes, int len);
 /* A role as three arguments: OID, name, system. */
 extern void mlops_write_role(MlWriter *w, Oid role);
 
-/* Execute with the arguments added since the last statement; returns the rows processed. */
+/*
+ * Execute with the arguments added since the last statement; returns the rows
+ * processed.  Leaves the current memory context as it is: at first that is one
+ * that goes with the section.
+ */
 extern uint64 mlops_write_run(MlWriter *w, const char *sql);
 
 /* Of the last statement's result; column from 1. */

@@ -103,6 +103,7 @@ mlops_audit_add(MlWriter *w, const char *action, const char *kind,
 {
 	static SPIPlanPtr bare_plan = NULL;
 	static SPIPlanPtr payload_plan = NULL;
+	MemoryContext context = CurrentMemoryContext;
 	SPIPlanPtr	plan;
 	Datum		values[ALL_ARGS];
 	char		nulls[ALL_ARGS];
@@ -150,6 +151,7 @@ mlops_audit_add(MlWriter *w, const char *action, const char *kind,
 	nulls[8] = object ? ' ' : 'n';
 	values[9] = PointerGetDatum(make_bytea(commitment, sizeof(commitment)));
 	rc = SPI_execute_plan(plan, values, nulls, false, 0);
+	MemoryContextSwitchTo(context); /* SPI leaves us in its own */
 	if (rc != SPI_OK_INSERT)
 		elog(ERROR, "SPI_execute_plan returned %s", SPI_result_code_string(rc));
 }

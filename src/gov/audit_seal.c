@@ -289,6 +289,7 @@ static int
 seal_batch(MlWriter *w, MlAuditHead *head, const char *query, int limit, MemoryContext context)
 {
 	MlAuditHasher *hasher;
+	MemoryContext old;
 	int64		first = head->seq + 1;
 	Datum	   *ids;
 	Datum	   *hashes;
@@ -299,7 +300,7 @@ seal_batch(MlWriter *w, MlAuditHead *head, const char *query, int limit, MemoryC
 	n = (int) mlops_write_run(w, query);
 	if (n == 0)
 		return 0;
-	MemoryContextSwitchTo(context); /* running a statement left us in SPI's */
+	old = MemoryContextSwitchTo(context);
 	ids = palloc(n * sizeof(Datum));
 	hashes = palloc(n * sizeof(Datum));
 	hasher = mlops_audit_hasher_begin();
@@ -310,12 +311,13 @@ seal_batch(MlWriter *w, MlAuditHead *head, const char *query, int limit, MemoryC
 		chain_event(hasher, head, i);
 		SET_VARSIZE(hash, VARHDRSZ + MLOPS_AUDIT_HASH);
 		memcpy(VARDATA(hash), head->hash, MLOPS_AUDIT_HASH);
-		ids[i] = mlops_write_result(i, 1);
+		ids[i] = Int64GetDatum(DatumGetInt64(mlops_write_result(i, 1)));
 		hashes[i] = PointerGetDatum(hash);
 	}
 	mlops_audit_hasher_end(hasher);
 	SPI_freetuptable(SPI_tuptable);
 	move_events(w, ids, hashes, n, first);
+	MemoryContextSwitchTo(old);
 	return n;
 }
 

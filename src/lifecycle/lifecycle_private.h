@@ -13,16 +13,7 @@
 
 #include "mlops/lifecycle.h"
 
-/*
- * request.c: between these two, statements of a write section and questions of
- * rights see what is committed now, and our own changes, whatever the isolation
- * level: what was revoked or changed after the transaction's snapshot counts.
- * Nothing can be written in between.
- */
-extern void mlops_fresh_begin(MlWriter *w);
-extern void mlops_fresh_end(MlWriter *w);
-
-/* Why this person must not approve, or NULL; static. */
+/* request.c: why this person must not approve, or NULL; static. */
 extern const char *mlops_four_eyes(const MlPolicy *policy, const MlEvidence *evidence,
 								   const MlRequest *request, const MlActor *approver);
 

@@ -28,25 +28,10 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/snapmgr.h"
 
 #include "mlops/lifecycle.h"
 
 #include "lifecycle_private.h"
-
-void
-mlops_fresh_begin(MlWriter *w)
-{
-	PushActiveSnapshot(GetLatestSnapshot());
-	w->reads_only = true;
-}
-
-void
-mlops_fresh_end(MlWriter *w)
-{
-	w->reads_only = false;
-	PopActiveSnapshot();
-}
 
 #define REQUEST_COLUMNS \
 	"r.request_id, r.model_id, m.name, r.version, r.alias, r.artifact_hash, r.evidence_hash," \

@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "mlops/store.h"
 
@@ -66,6 +67,20 @@ void
 mlops_read_end(MlWriter *w)
 {
 	end(w);
+}
+
+void
+mlops_fresh_begin(MlWriter *w)
+{
+	PushActiveSnapshot(GetLatestSnapshot());
+	w->reads_only = true;
+}
+
+void
+mlops_fresh_end(MlWriter *w)
+{
+	w->reads_only = false;
+	PopActiveSnapshot();
 }
 
 static void
@@ -182,9 +197,11 @@ mlops_write_role(MlWriter *w, Oid role)
 uint64
 mlops_write_run(MlWriter *w, const char *sql)
 {
+	MemoryContext context = CurrentMemoryContext;
 	int			rc = SPI_execute_with_args(sql, w->nargs, w->types, w->values,
 										   w->nulls, w->reads_only, 0);
 
+	MemoryContextSwitchTo(context); /* SPI leaves us in its own */
 	if (rc < 0)
 		elog(ERROR, "SPI_execute_with_args returned %s: %s",
 			 SPI_result_code_string(rc), sql);

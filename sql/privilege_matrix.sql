@@ -15,6 +15,7 @@ mlops.proba(text,record)|mlops.proba(%L, t) FROM (SELECT 1 AS x) t
 mlops.proba(text,jsonb)|mlops.proba(%L, '{"x": 1}'::jsonb)
 mlops.proba(text,double precision[])|mlops.proba(%L, ARRAY[1.0::float8])
 mlops.predict_table(text,text,name)|mlops.predict_table(%L, 'SELECT 1 AS x')
+mlops.compare(text,integer,integer,text,name,jsonb)|mlops.compare(%L, 1, 1)
 mlops.evaluate(text,text,name)|mlops.evaluate(%L, 'SELECT x, x AS y FROM generate_series(1, 9) x')
 mlops.importance(text,text,text,name,jsonb)|mlops.importance(%L, 'permutation', 'SELECT x, x AS y FROM generate_series(1, 9) x')
 mlops.importance(text,text)|mlops.importance(%L)

@@ -23,6 +23,9 @@ extern void mlops_budget_check(Size needed, int limit_kb, const char *setting, c
 /* blas_guard.c: open OpenBLAS or fail with 55000 and what to install */
 extern void mlops_blas_require(void);
 
+/* From here on long loops of numeric/ check for interrupts; comes with the above. */
+extern void mlops_numeric_interruptible(void);
+
 /*
  * progress.c: what this backend is training, visible in mlops.progress.
  * Ends by itself when the transaction aborts.  Reports outside begin and end

@@ -307,6 +307,14 @@ extern int64 mlops_fetch_blocks(MlSource *source, const MlSignature *sig,
 								const char *target, const char *weight,
 								MlConsume consume, void *arg, int64 *nskipped);
 
+/*
+ * The same for several signatures: "consume" gets the first of as many blocks,
+ * of the same rows.  A row that any of them cannot use is skipped.
+ */
+extern int64 mlops_fetch_paired(MlSource *source, int nsigs, const MlSignature *const *sigs,
+								const char *target, const char *weight,
+								MlConsume consume, void *arg, int64 *nskipped);
+
 /* keyed.c */
 
 /*

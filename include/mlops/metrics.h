@@ -47,6 +47,30 @@ extern void mlops_metrics_add(MlMetrics *m, int n, const double *y,
 extern MlMetric *mlops_metrics_finish(MlMetrics *m, int *n);
 
 /*
+ * compare.c: two models of one task on the same rows.  begin, add blocks in
+ * pairs (an MlConsume of mlops_fetch_paired), finish; models stay pinned until then.
+ */
+typedef struct MlPaired MlPaired;
+typedef struct MlPairedMetric
+{
+	const char *name;
+	double		value[2];		/* of each model; NaN: undefined */
+	double		low;			/* interval of the second less the first; NaN without resamples */
+	double		high;
+} MlPairedMetric;
+
+extern MlPaired *mlops_paired_begin(const MlModel *a, const MlModel *b);
+extern void mlops_paired_add(void *paired, const MlBlock *blocks);
+extern int64 mlops_paired_rows(const MlPaired *paired, int64 *nunknown);	/* unknown: of a class that one of them does not know */
+
+/* Percentile intervals of a paired bootstrap; the order of rows does not matter. */
+extern MlPairedMetric *mlops_paired_finish(MlPaired *paired, int resamples, uint64 seed,
+										   double confidence, int *n);
+
+/* Classification: rows that only one of them got right. */
+extern void mlops_paired_right(const MlPaired *paired, int64 *only_a, int64 *only_b);
+
+/*
  * metric_values.c: what the accumulator above and the SQL aggregates share.
  * Everything below is flat and zero bytes are the empty state.  A value is NaN
  * where it is undefined and infinite where it overflowed.

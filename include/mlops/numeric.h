@@ -134,6 +134,27 @@ extern double mlops_t_quantile(double p, double df);
 extern double mlops_f_sf(double f, double df1, double df2);	/* P(F > f) */
 extern double mlops_chi2_sf(double x, double df);
 
+/* paired.c: two models on the same rows */
+
+/*
+ * How often each of n rows is drawn when n are drawn with replacement;
+ * resamples of the same seed and round are the same.  AUC of rows that count
+ * so often: order lists them by ascending score; NaN without both classes.
+ */
+extern void mlops_resample(uint64_t seed, uint64_t round, uint32_t n, uint16_t *count);
+extern double mlops_counted_sum(uint32_t n, const uint16_t *count, const double *x);
+extern double mlops_counted_auc(uint32_t n, const uint16_t *count, const uint32_t *order,
+								const double *score, const uint8_t *positive);
+extern double mlops_sorted_quantile(uint32_t n, const double *x, double q);	/* linear between values */
+
+/*
+ * McNemar's test of rows that only one of two got right: P of so uneven a
+ * split or more.  Exact below 25 such rows, else chi-squared with continuity
+ * correction.
+ */
+#define MLOPS_MCNEMAR_EXACT 25
+extern double mlops_mcnemar(int64_t only_a, int64_t only_b);
+
 /* optim.c: L-BFGS as begin and step; the caller evaluates */
 typedef struct MlLbfgs MlLbfgs;
 extern size_t mlops_lbfgs_size(int n, int memory);	/* bytes */

@@ -26,11 +26,17 @@ check_interrupts(void)
 }
 
 void
+mlops_numeric_interruptible(void)
+{
+	mlops_numeric_tick = check_interrupts;
+}
+
+void
 mlops_blas_require(void)
 {
 	const char *problem;
 
-	mlops_numeric_tick = check_interrupts;
+	mlops_numeric_interruptible();
 	problem = mlops_blas_open();
 	if (problem != NULL)
 		ereport(ERROR,

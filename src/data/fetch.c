@@ -173,17 +173,23 @@ mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg)
 	return has_policy;
 }
 
-/* mlops_fetch_blocks: rows bound to a finished signature. */
-typedef struct BlockFetch
+/* mlops_fetch_blocks: rows bound to finished signatures. */
+typedef struct BlockSide
 {
 	const MlSignature *sig;
 	MlBinding  *binding;
-	MlBlock		block;
+	MlConverter target_conv;
+	MlDictionary *classes;
+} BlockSide;
+
+typedef struct BlockFetch
+{
+	int			nsides;
+	BlockSide  *side;
+	MlBlock    *block;			/* of each side */
 	int			target;			/* column, or -1 */
 	int			weight;			/* column, or -1 */
-	MlConverter target_conv;
 	MlConverter weight_conv;
-	MlDictionary *classes;
 	MlConsume	consume;
 	void	   *arg;
 	MemoryContext row_context;
@@ -195,14 +201,15 @@ typedef struct BlockFetch
 static void
 flush_block(BlockFetch *bf)
 {
-	if (bf->block.nrows > 0)
+	if (bf->block->nrows > 0)
 	{
 		MemoryContext old = MemoryContextSwitchTo(bf->caller_context);
 
-		bf->consume(bf->arg, &bf->block);
+		bf->consume(bf->arg, bf->block);
 		MemoryContextSwitchTo(old);
 	}
-	bf->block.nrows = 0;
+	for (int i = 0; i < bf->nsides; i++)
+		bf->block[i].nrows = 0;
 	MemoryContextReset(bf->row_context);
 	mlops_progress_rows(bf->nseen);
 	CHECK_FOR_INTERRUPTS();
@@ -210,68 +217,83 @@ flush_block(BlockFetch *bf)
 
 /* The class index of a label, -1 for one the model does not know. */
 static double
-class_index(BlockFetch *bf, Datum value)
+class_index(BlockSide *side, Datum value)
 {
 	char		digits[32];
 	MlString	s;
 
-	if (bf->target_conv.kind == CONVERT_BOOL)
+	if (side->target_conv.kind == CONVERT_BOOL)
 	{
 		s.data = DatumGetBool(value) ? "true" : "false";
 		s.len = strlen(s.data);
 	}
-	else if (mlops_converter_is_integer(&bf->target_conv))
+	else if (mlops_converter_is_integer(&side->target_conv))
 	{
-		s.len = mlops_convert_integer_label(&bf->target_conv, value, digits);
+		s.len = mlops_convert_integer_label(&side->target_conv, value, digits);
 		s.data = digits;
 	}
 	else
-		s = mlops_convert_text(&bf->target_conv, value);
-	return mlops_dictionary_find(bf->classes, s, mlops_dictionary_hash(s));
+		s = mlops_convert_text(&side->target_conv, value);
+	return mlops_dictionary_find(side->classes, s, mlops_dictionary_hash(s));
+}
+
+/* The row for one signature, as the next of its block; false: it cannot be used. */
+static bool
+bind_row(BlockFetch *bf, BlockSide *side, MlBlock *block, TupleTableSlot *slot)
+{
+	int			row = block->nrows;
+
+	if (bf->target >= 0)
+	{
+		Datum		value = slot->tts_values[bf->target];
+
+		if (slot->tts_isnull[bf->target])
+			return false;
+		if (side->classes != NULL)
+			block->y[row] = class_index(side, value);
+		else
+		{
+			block->y[row] = mlops_convert_number(&side->target_conv, value);
+			if (isnan(block->y[row]))
+				return false;
+		}
+	}
+	return mlops_binding_row(side->binding, slot->tts_values, slot->tts_isnull,
+							 block->x + (Size) row * block->width);
+}
+
+/* The row's weight, for all signatures; false: it has none. */
+static bool
+weigh_row(BlockFetch *bf, TupleTableSlot *slot)
+{
+	double		weight = slot->tts_isnull[bf->weight] ? 0.0 :
+		mlops_convert_number(&bf->weight_conv, slot->tts_values[bf->weight]);
+
+	if (weight < 0)
+		mlops_refuse_weight(bf->weight_conv.column);
+	for (int i = 0; i < bf->nsides; i++)
+		bf->block[i].w[bf->block[i].nrows] = weight;
+	return weight > 0;
 }
 
 static void
 block_receive(void *arg, TupleTableSlot *slot)
 {
 	BlockFetch *bf = (BlockFetch *) arg;
-	MlBlock    *block = &bf->block;
-	int			row = block->nrows;
 	MemoryContext old;
-	bool		keep = true;
+	bool		keep;
 
 	bf->nseen++;
 	old = MemoryContextSwitchTo(bf->row_context);
-	if (bf->weight >= 0)
-	{
-		block->w[row] = slot->tts_isnull[bf->weight] ? 0.0 :
-			mlops_convert_number(&bf->weight_conv, slot->tts_values[bf->weight]);
-		if (block->w[row] < 0)
-			mlops_refuse_weight(bf->weight_conv.column);
-		keep = block->w[row] > 0;
-	}
-	if (keep && bf->target >= 0)
-	{
-		Datum		value = slot->tts_values[bf->target];
-
-		if (slot->tts_isnull[bf->target])
-			keep = false;
-		else if (bf->classes != NULL)
-			block->y[row] = class_index(bf, value);
-		else
-		{
-			block->y[row] = mlops_convert_number(&bf->target_conv, value);
-			keep = !isnan(block->y[row]);
-		}
-	}
-	if (keep)
-		keep = mlops_binding_row(bf->binding, slot->tts_values, slot->tts_isnull,
-								 block->x + (Size) row * block->width);
+	keep = bf->weight < 0 || weigh_row(bf, slot);
+	for (int i = 0; keep && i < bf->nsides; i++)
+		keep = bind_row(bf, &bf->side[i], &bf->block[i], slot);
 	MemoryContextSwitchTo(old);
-	if (keep)
-		block->nrows++;
-	else
+	for (int i = 0; keep && i < bf->nsides; i++)
+		bf->block[i].nrows++;
+	if (!keep)
 		bf->nskipped++;
-	if (block->nrows == MLOPS_BLOCK_ROWS || bf->nseen % MLOPS_BLOCK_ROWS == 0)
+	if (bf->block->nrows == MLOPS_BLOCK_ROWS || bf->nseen % MLOPS_BLOCK_ROWS == 0)
 		flush_block(bf);
 	else if (unlikely(MemoryContextMemAllocated(bf->row_context, false) > ROW_MEMORY_MAX))
 		MemoryContextReset(bf->row_context);
@@ -279,16 +301,17 @@ block_receive(void *arg, TupleTableSlot *slot)
 
 /* A relation is read with the columns that are needed only. */
 static MlSource *
-narrow_to_signature(MlSource *source, const MlSignature *sig,
-					const char *target, const char *weight)
+narrow_to_signatures(MlSource *source, int nsigs, const MlSignature *const *sigs,
+					 const char *target, const char *weight)
 {
 	bool	   *wanted;
 
 	if (!OidIsValid(source->relid))
 		return source;
 	wanted = palloc0(sizeof(bool) * Max(source->desc->natts, 1));
-	for (int i = 0; i < sig->nfeatures; i++)
-		wanted[mlops_column_require(source->desc, sig->features[i].name)] = true;
+	for (int s = 0; s < nsigs; s++)
+		for (int i = 0; i < sigs[s]->nfeatures; i++)
+			wanted[mlops_column_require(source->desc, sigs[s]->features[i].name)] = true;
 	if (target != NULL)
 		wanted[mlops_column_require(source->desc, target)] = true;
 	if (weight != NULL)
@@ -297,39 +320,58 @@ narrow_to_signature(MlSource *source, const MlSignature *sig,
 }
 
 static void
-bind_target(BlockFetch *bf, TupleDesc desc, const char *target)
+bind_target(BlockSide *side, TupleDesc desc, int column, const char *target)
 {
-	const MlSignature *sig = bf->sig;
+	const MlSignature *sig = side->sig;
 	MlColumnType family;
 
-	bf->target = mlops_column_require(desc, target);
-	mlops_converter_init(&bf->target_conv,
-						 TupleDescAttr(desc, bf->target)->atttypid, target);
-	family = mlops_converter_family(&bf->target_conv);
+	mlops_converter_init(&side->target_conv, TupleDescAttr(desc, column)->atttypid, target);
+	family = mlops_converter_family(&side->target_conv);
 	if (family != sig->target_type ||
 		(sig->task == ML_TASK_CLASSIFICATION && family == ML_COLUMN_NUMBER &&
-		 !mlops_converter_is_integer(&bf->target_conv)))
+		 !mlops_converter_is_integer(&side->target_conv)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("target column \"%s\" does not match the model", target),
 				 errdetail("The model was trained on type %s, the column's type is %s.",
 						   mlops_family_name(sig->target_type),
-						   format_type_be(TupleDescAttr(desc, bf->target)->atttypid))));
+						   format_type_be(TupleDescAttr(desc, column)->atttypid))));
 	if (sig->task == ML_TASK_CLASSIFICATION)
 	{
-		bf->classes = mlops_dictionary_make(CurrentMemoryContext);
+		side->classes = mlops_dictionary_make(CurrentMemoryContext);
 		for (int i = 0; i < sig->nclasses; i++)
-			mlops_dictionary_code(bf->classes, sig->classes[i],
+			mlops_dictionary_code(side->classes, sig->classes[i],
 								  mlops_dictionary_hash(sig->classes[i]));
 	}
 }
 
+/* One signature's binding, and room for its block; in CurrentMemoryContext. */
+static void
+begin_side(BlockFetch *bf, int i, const MlSignature *sig, TupleDesc desc, const char *target)
+{
+	BlockSide  *side = &bf->side[i];
+	MlBlock    *block = &bf->block[i];
+
+	side->sig = sig;
+	side->binding = mlops_binding_make(sig, desc);
+	block->width = sig->width;
+	block->x = palloc_extended(sizeof(double) * MLOPS_BLOCK_ROWS * (Size) Max(sig->width, 1),
+							   MCXT_ALLOC_HUGE);
+	if (bf->target >= 0)
+	{
+		bind_target(side, desc, bf->target, target);
+		block->y = palloc(sizeof(double) * MLOPS_BLOCK_ROWS);
+	}
+	if (bf->weight >= 0)
+		block->w = palloc(sizeof(double) * MLOPS_BLOCK_ROWS);
+}
+
 int64
-mlops_fetch_blocks(MlSource *source, const MlSignature *sig,
+mlops_fetch_paired(MlSource *source, int nsigs, const MlSignature *const *sigs,
 				   const char *target, const char *weight,
 				   MlConsume consume, void *arg, int64 *nskipped)
 {
-	MlSource   *narrow = narrow_to_signature(source, sig, target, weight);
+	MlSource   *narrow = narrow_to_signatures(source, nsigs, sigs, target, weight);
 	MemoryContext context;
 	MemoryContext old;
 	BlockFetch	bf;
@@ -338,29 +380,23 @@ mlops_fetch_blocks(MlSource *source, const MlSignature *sig,
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	memset(&bf, 0, sizeof(bf));
-	bf.sig = sig;
+	bf.nsides = nsigs;
+	bf.side = palloc0(sizeof(BlockSide) * nsigs);
+	bf.block = palloc0(sizeof(MlBlock) * nsigs);
 	bf.caller_context = old;
-	bf.binding = mlops_binding_make(sig, narrow->desc);
-	bf.target = bf.weight = -1;
+	bf.target = target ? mlops_column_require(narrow->desc, target) : -1;
+	bf.weight = weight ? mlops_column_require(narrow->desc, weight) : -1;
 	bf.consume = consume;
 	bf.arg = arg;
 	bf.row_context = AllocSetContextCreate(context, "mlops fetch rows",
 										   ALLOCSET_DEFAULT_SIZES);
-	bf.block.width = sig->width;
-	bf.block.x = MemoryContextAllocHuge(context,
-										sizeof(double) * MLOPS_BLOCK_ROWS * Max(sig->width, 1));
-	if (target != NULL)
-	{
-		bind_target(&bf, narrow->desc, target);
-		bf.block.y = palloc(sizeof(double) * MLOPS_BLOCK_ROWS);
-	}
+	for (int i = 0; i < nsigs; i++)
+		begin_side(&bf, i, sigs[i], narrow->desc, target);
 	if (weight != NULL)
 	{
-		bf.weight = mlops_column_require(narrow->desc, weight);
 		mlops_converter_init(&bf.weight_conv,
 							 TupleDescAttr(narrow->desc, bf.weight)->atttypid, weight);
 		mlops_require_number(&bf.weight_conv, "weight");
-		bf.block.w = palloc(sizeof(double) * MLOPS_BLOCK_ROWS);
 	}
 	MemoryContextSwitchTo(old);
 
@@ -369,4 +405,12 @@ mlops_fetch_blocks(MlSource *source, const MlSignature *sig,
 	*nskipped = bf.nskipped;
 	MemoryContextDelete(context);
 	return bf.nseen;
+}
+
+int64
+mlops_fetch_blocks(MlSource *source, const MlSignature *sig,
+				   const char *target, const char *weight,
+				   MlConsume consume, void *arg, int64 *nskipped)
+{
+	return mlops_fetch_paired(source, 1, &sig, target, weight, consume, arg, nskipped);
 }

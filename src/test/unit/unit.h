@@ -31,6 +31,7 @@ extern void *unit_alloc(size_t size);	/* or the program ends */
 extern void test_elementary(void);
 extern void test_hash(void);
 extern void test_slots(void);
+extern void test_paired(void);
 extern void test_dist(void);
 extern void test_optim(void);
 extern void test_lsq(void);

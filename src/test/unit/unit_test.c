@@ -83,6 +83,7 @@ main(void)
 	test_elementary();
 	test_hash();
 	test_slots();
+	test_paired();
 	test_dist();
 	test_optim();
 	test_nist();

@@ -220,4 +220,45 @@ extern void mlops_finger_add(MlFingerSum *sum, const uint64_t row[2]);
 extern void mlops_finger_merge(MlFingerSum *sum, const MlFingerSum *other);
 extern void mlops_finger_final(const MlFingerSum *sum, uint64_t out[2]);	/* high, low */
 
+/*
+ * pack.c: columns of numbers and strings in few bytes, the same on every
+ * machine; the format reaches disk.  Packing writes at most _bound bytes and
+ * returns how many; unpacking takes any bytes and returns false for those that
+ * packing does not write.
+ */
+typedef struct MlPackIn
+{
+	const uint8_t *at;
+	const uint8_t *end;
+} MlPackIn;
+
+#define MLOPS_PACK_MAX 65536	/* values of one column */
+
+/* Room for packing n values, or unpacking them; uint64s. */
+#define MLOPS_PACK_WORK(n) (6 * (size_t) (n) + 64)
+
+/* Numbers of 1, 2, 4 or 8 bytes, sign-extended; the bits of floats. */
+extern size_t mlops_pack_numbers_bound(int n, int width);
+extern size_t mlops_pack_numbers(int n, int width, bool is_float, const uint64_t *values,
+								 uint64_t *work, uint8_t *out);
+extern bool mlops_unpack_numbers(MlPackIn *in, int n, int width, bool is_float,
+								 uint64_t *values, uint64_t *work);
+
+/*
+ * Strings that lie one behind the other.  Unpacked: ndistinct of them in bytes,
+ * likewise, with lengths; the i-th is the one of number codes[i].  lengths and
+ * codes have room for n.
+ */
+typedef struct MlPackStrings
+{
+	int			ndistinct;
+	uint64_t   *lengths;
+	uint64_t   *codes;
+	const uint8_t *bytes;
+} MlPackStrings;
+extern size_t mlops_pack_strings_bound(int n, size_t total);
+extern size_t mlops_pack_strings(int n, const uint64_t *lengths, const uint8_t *bytes,
+								 uint64_t *work, uint8_t *out);
+extern bool mlops_unpack_strings(MlPackIn *in, int n, MlPackStrings *strings, uint64_t *work);
+
 #endif							/* MLOPS_NUMERIC_H */

@@ -38,5 +38,6 @@ extern void test_lsq(void);
 extern void test_nist(void);
 extern void test_split(void);
 extern void test_bins(void);
+extern void test_pack(void);
 
 #endif							/* UNIT_H */

@@ -90,6 +90,7 @@ main(void)
 	test_lsq();
 	test_split();
 	test_bins();
+	test_pack();
 	printf("%d passed, %d failed\n", passed, failed);
 	return failed > 0;
 }

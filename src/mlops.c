@@ -15,6 +15,7 @@
 #include "mlops/base.h"
 #include "mlops/compat.h"
 #include "mlops/label.h"
+#include "mlops/snapshot.h"
 
 MLOPS_MODULE_MAGIC;
 
@@ -25,4 +26,5 @@ _PG_init(void)
 {
 	mlops_guc_init();
 	mlops_label_init();
+	mlops_source_stored = mlops_snapshot_source;
 }

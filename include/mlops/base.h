@@ -20,6 +20,10 @@ extern void mlops_guc_init(void);
 /* budget.c: refuse before taking (54000), with both numbers; hint says what else to do */
 extern void mlops_budget_check(Size needed, int limit_kb, const char *setting, const char *hint);
 
+/* lz4.c: compress at once; back again, NULL for bytes that are not such.  Both palloc'd. */
+extern char *mlops_lz4_pack(const char *data, Size len, Size *packed_len);
+extern char *mlops_lz4_unpack(const char *packed, Size packed_len, Size *len);
+
 /* blas_guard.c: open OpenBLAS or fail with 55000 and what to install */
 extern void mlops_blas_require(void);
 

@@ -129,9 +129,21 @@ struct MlSource
 	TupleDesc	desc;			/* its output columns */
 	Oid			relid;			/* the relation, or InvalidOid for a query */
 	bool	   *is_key;			/* per column: member of the relation's primary key */
+	const char *const *labels;	/* per column, of rows that were stored with them; NULL: the relations' labels count */
 	void	   *query;			/* private to source.c and fetch.c */
 };
 extern MlSource *mlops_source_open(const char *text);
+
+/* Rows that are stored under a name: the query that gives them, and what their table knew of its columns. */
+typedef struct MlStoredSource
+{
+	const char *sql;
+	bool	   *is_key;
+	const char *const *labels;
+} MlStoredSource;
+
+/* Set by who stores them: is the text such a name? */
+extern bool (*mlops_source_stored) (const char *text, MlStoredSource *stored);
 
 /*
  * The source will be read more than once: where that could give other rows

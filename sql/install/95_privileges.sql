@@ -29,6 +29,7 @@ GRANT SELECT ON mlops.cards TO PUBLIC;
 GRANT SELECT ON mlops.policies TO PUBLIC;
 GRANT SELECT ON mlops.promotions TO PUBLIC;
 GRANT SELECT ON mlops.progress TO PUBLIC;
+GRANT SELECT ON mlops.snapshots TO PUBLIC;
 GRANT SELECT ON mlops.labels TO PUBLIC;
 GRANT SELECT ON mlops.audit TO PUBLIC;
 GRANT SELECT ON mlops.audit_anchors TO PUBLIC;

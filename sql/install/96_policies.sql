@@ -88,3 +88,16 @@ CREATE POLICY readers ON mlops_private.retention_rule FOR SELECT
 ALTER TABLE mlops_private.legal_hold ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.legal_hold FOR SELECT
     USING (mlops_private.may_database('erase') OR mlops_private.may_database('audit'));
+
+ALTER TABLE mlops_private.snapshot ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.snapshot FOR SELECT
+    USING (mlops_private.owns(owner_oid, owner_name, owner_system));
+
+-- whose rows they are is known through the snapshot alone
+ALTER TABLE mlops_private.snapshot_chunk ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.snapshot_chunk FOR SELECT
+    USING (false);
+
+ALTER TABLE mlops_private.snapshot_part ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.snapshot_part FOR SELECT
+    USING (false);

@@ -692,6 +692,8 @@ mlops_source_labels(MlSource *source)
 	Trace		trace = {0};
 	Query	   *query;
 
+	if (source->labels != NULL)
+		return source->labels;
 	index.all = mlops_label_list();
 	if (index.all == NIL)
 		return labels;

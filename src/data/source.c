@@ -39,6 +39,8 @@
 
 #include "data.h"
 
+bool		(*mlops_source_stored) (const char *text, MlStoredSource *stored) = NULL;
+
 typedef struct SourceQuery
 {
 	const char *sql;			/* what is run */
@@ -336,11 +338,18 @@ MlSource *
 mlops_source_open(const char *text)
 {
 	MlSource   *source = palloc0(sizeof(MlSource));
+	MlStoredSource stored;
 	List	   *names;
 
 	source->text = pstrdup(text);
 	source->relid = InvalidOid;
-	if (SplitIdentifierString(pstrdup(text), '.', &names) &&
+	if (mlops_source_stored != NULL && mlops_source_stored(text, &stored))
+	{
+		set_query(source, stored.sql);
+		source->is_key = stored.is_key;
+		source->labels = stored.labels;
+	}
+	else if (SplitIdentifierString(pstrdup(text), '.', &names) &&
 		names != NIL && list_length(names) <= 3)
 		open_relation(source, names);
 	else

@@ -31,6 +31,9 @@ typedef struct MlSnapshotInfo
 	bool	   *is_key;
 	char	  **labels;			/* NULL: none */
 	char	   *key;			/* NULL: none */
+	TimestampTz created_at;
+	bool		is_kept;
+	TimestampTz keep_until;		/* if it is */
 } MlSnapshotInfo;
 
 /* snapshot_read.c */

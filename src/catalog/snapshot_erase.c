@@ -29,6 +29,7 @@
 #include "mlops/chunk.h"
 #include "mlops/fingerprint.h"
 #include "mlops/jsonb_out.h"
+#include "mlops/retention.h"
 
 #include "snapshot_private.h"
 
@@ -268,6 +269,7 @@ mlops_snapshot_erase_by_name(const char *name, const char *key, MlSnapshotInfo *
 	mlops_write_begin(&w, "mlops.erase_from_snapshot()");
 	if (!lock_snapshot(&w, info->snapshot_id, info) || !mlops_rights_own(info->owner, w.role))
 		mlops_snapshot_deny(name);
+	mlops_hold_check(&w, "snapshot", name);
 	erased = mlops_snapshot_erase(&w, info->snapshot_id, key);
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	mlops_jsonb_add_integer(&state, "rows", erased);

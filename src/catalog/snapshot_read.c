@@ -115,6 +115,10 @@ mlops_snapshot_load(MlWriter *w, MlSnapshotInfo *info)
 				 errmsg("snapshot is damaged")));
 	info->key = mlops_write_isnull(0, 12) ? NULL :
 		pstrdup(NameStr(*DatumGetName(mlops_write_result(0, 12))));
+	info->created_at = DatumGetTimestampTz(mlops_write_result(0, 14));
+	info->is_kept = !mlops_write_isnull(0, 15);
+	if (info->is_kept)
+		info->keep_until = DatumGetTimestampTz(mlops_write_result(0, 15));
 	if (strcmp(encoding, GetDatabaseEncodingName()) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

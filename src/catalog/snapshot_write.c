@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/sha2.h"
 #include "executor/spi.h"
@@ -36,6 +37,7 @@
 #include "mlops/fingerprint.h"
 #include "mlops/jsonb_out.h"
 #include "mlops/label.h"
+#include "mlops/retention.h"
 
 #include "snapshot_private.h"
 
@@ -271,6 +273,23 @@ mlops_snapshot_remove(MlWriter *w, int64 snapshot_id)
 	mlops_snapshot_sweep(w);
 }
 
+/* May it go?  What was promised to be kept goes by the hand of the extension's owner alone. */
+static void
+check_retention(MlWriter *w, const MlSnapshotInfo *info)
+{
+	TimestampTz before;
+
+	mlops_hold_check(w, "snapshot", info->name);
+	if (mlops_rights_own(mlops_extension_owner(), w->role))
+		return;
+	if ((info->is_kept && info->keep_until > GetCurrentTransactionStartTimestamp()) ||
+		(mlops_retention_minimum(w, "snapshots", &before) && info->created_at > before))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("snapshot \"%s\" must still be kept", info->name),
+				 errdetail("The view mlops.snapshots says until when, or a retention rule does.")));
+}
+
 void
 mlops_snapshot_drop(const char *name, MlSnapshotInfo *info)
 {
@@ -286,6 +305,7 @@ mlops_snapshot_drop(const char *name, MlSnapshotInfo *info)
 	mlops_snapshot_load(&w, info);
 	if (!mlops_rights_own(info->owner, w.role))
 		mlops_snapshot_deny(name);
+	check_retention(&w, info);
 	mlops_snapshot_remove(&w, info->snapshot_id);
 	mlops_audit_add(&w, "snapshot.drop", "snapshot", name, describe(info->nrows, NULL));
 	mlops_write_end(&w);

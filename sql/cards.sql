@@ -216,6 +216,13 @@ RESET ROLE;
 SELECT rows_used FROM mlops.train('owner_region', 'regional', 'status', 'decision_tree', features => '{income}');
 SELECT row_security, rows_seen FROM mlops.versions WHERE model = 'owner_region';
 
+-- columns used in spite of a label
+SELECT label FROM mlops.label_column('cards_test.loans', 'debt', 'pii');
+SELECT changed FROM mlops.set_policy('owner_region', '{"allow_pii": true}');
+SELECT version FROM mlops.train('owner_region', 'SELECT income, debt + 1 AS owed, status FROM loans', 'status', 'decision_tree', features => '{income,owed}');
+SELECT mlops.card('owner_region:2') #> '{generated,data,labelled}' AS labelled;
+SELECT count(*) FROM regexp_matches(mlops.card_markdown('owner_region:2'), '\| Labelled column \| Label \|\n\|---\|---\|\n\| owed \| pii \|');
+
 -- revisions go with the model
 SELECT count(*) FROM mlops_private.card;
 SELECT mlops.drop_model(model) FROM unnest(ARRAY['credit', 'part', 'whole', 'region', 'owner_region']) AS model;

@@ -412,7 +412,8 @@ put_training(Writer *w)
 	};
 	static const char *const labelled[] = {"column", "Labelled column", "label", "Label", NULL};
 	static const char *const features[] = {
-		"name", "Feature", "type", "Type", "missing", "Missing values", "categories", "Categories", NULL
+		"name", "Feature", "type", "Type", "missing", "Missing values",
+		"missing_seen", "Seen in training", "categories", "Categories", NULL
 	};
 	JsonbValue	space;
 	JsonbValue	member;

@@ -115,7 +115,7 @@ add_strings(JsonbParseState **out, const char *key, const MlString *strings, int
 }
 
 static void
-describe_feature(JsonbParseState **out, const MlFeature *f, int dictionary)
+describe_feature(JsonbParseState **out, const MlFeature *f, bool profile, int dictionary)
 {
 	pushJsonbValue(out, WJB_BEGIN_OBJECT, NULL);
 	mlops_jsonb_add_string(out, "name", f->name);
@@ -123,6 +123,10 @@ describe_feature(JsonbParseState **out, const MlFeature *f, int dictionary)
 	mlops_jsonb_add_string(out, "missing", missing_name(f->missing));
 	if (f->type == ML_COLUMN_TEXT)
 		mlops_jsonb_add_integer(out, "categories", f->ncategories);
+	if (profile)
+		mlops_jsonb_add_boolean(out, "missing_seen", f->has_missing);
+	if (profile && f->type == ML_COLUMN_TEXT)
+		mlops_jsonb_add_boolean(out, "other_seen", f->has_other);
 	if (f->type == ML_COLUMN_TEXT && dictionary > 0)
 		add_strings(out, "dictionary", f->categories, Min(f->ncategories, dictionary));
 	if (f->type == ML_COLUMN_ARRAY)
@@ -151,7 +155,7 @@ mlops_describe_signature(JsonbParseState **out, const MlSignature *sig,
 		const MlFeature *f = &sig->features[i];
 
 		CHECK_FOR_INTERRUPTS();
-		describe_feature(out, f, sight->artifact ? dictionary : 0);
+		describe_feature(out, f, dictionary > 0, sight->artifact ? dictionary : 0);
 		if (dictionary > 0 && f->type == ML_COLUMN_TEXT && !sight->artifact)
 			redacted = true;
 	}

@@ -29,7 +29,12 @@ extern const MlSight mlops_sight_of_all;
 /* What "role", which may read the model, sees of it. */
 extern void mlops_sight_of(int64 model_id, Oid role, MlSight *sight);
 
-/* Add "classes" (or only their number) and "features"; dictionary: up to so many categories of each feature, where they may be seen.  True: something was left out. */
+/*
+ * Add "classes" (or only their number) and "features".  dictionary: up to so
+ * many categories of each feature, where they may be seen; above 0 also what
+ * the training rows had: missing values, other categories.  True: something
+ * was left out.
+ */
 extern bool mlops_describe_signature(JsonbParseState **out, const MlSignature *sig,
 									 const MlSight *sight, int dictionary);
 

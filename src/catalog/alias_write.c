@@ -43,6 +43,21 @@ mlops_alias_version(MlWriter *w, const MlLocked *model, const char *alias)
 	return DatumGetInt32(mlops_write_result(0, 1));
 }
 
+/*
+ * The version of an alias about to change; 0: no such alias.  Locked, so that a
+ * transaction whose snapshot is older than a drop fails to serialize.
+ */
+static int
+lock_alias(MlWriter *w, const MlLocked *model, const char *alias)
+{
+	mlops_write_int8(w, model->model_id);
+	mlops_write_name(w, alias);
+	if (mlops_write_run(w, "SELECT version FROM mlops_private.alias"
+						" WHERE model_id = $1 AND alias = $2 FOR UPDATE") == 0)
+		return 0;
+	return DatumGetInt32(mlops_write_result(0, 1));
+}
+
 /* One move of an alias: an event, and what the audit trail says of it. */
 typedef struct Move
 {
@@ -131,7 +146,7 @@ mlops_alias_move(MlWriter *w, const MlLocked *model, const char *alias, int vers
 {
 	Move		move;
 
-	move.previous = mlops_alias_version(w, model, alias);
+	move.previous = lock_alias(w, model, alias);
 	if (move.previous == version)
 		return version;
 	move.action = "set";
@@ -148,7 +163,7 @@ mlops_alias_drop(MlWriter *w, const MlLocked *model, const char *alias, const ch
 {
 	Move		move;
 
-	move.previous = mlops_alias_version(w, model, alias);
+	move.previous = lock_alias(w, model, alias);
 	if (move.previous == 0)
 		mlops_registry_deny_alias(model->name, alias);
 	mlops_route_check_unused(w, model, alias);
@@ -205,7 +220,7 @@ mlops_alias_rollback(MlWriter *w, const MlLocked *model, const char *alias,
 	Holder		holder;
 	Move		move;
 
-	*previous = mlops_alias_version(w, model, alias);
+	*previous = lock_alias(w, model, alias);
 	if (event_id == 0 && *previous == 0)
 		mlops_registry_deny_alias(model->name, alias);
 	holder.version = 0;

@@ -175,7 +175,7 @@ SELECT s.statement, string_agg(DISTINCT pg_temp.row_count(format(s.statement, r.
 REVOKE ALL ON ALL TABLES IN SCHEMA mlops_private FROM regress_mlops_plain;
 REVOKE ALL ON SCHEMA mlops_private FROM regress_mlops_plain;
 
--- how it is made: row security with one policy for reading, TO PUBLIC, that asks for a right (or for the row it belongs to); dumped; described; ours
+-- how it is made: row security with one policy for reading, TO PUBLIC, that asks for a right (or for the row it belongs to, or shows nothing); dumped; described; ours
 SELECT c.relname AS table_without_row_security FROM pg_class c
  WHERE c.relnamespace = 'mlops_private'::regnamespace AND c.relkind IN ('r', 'p') AND (NOT c.relrowsecurity OR c.relforcerowsecurity);
 SELECT c.relname AS table_without_policy FROM pg_class c
@@ -184,7 +184,7 @@ SELECT c.relname AS table_without_policy FROM pg_class c
 SELECT p.polrelid::regclass AS odd_policy, p.polcmd, p.polroles, pg_get_expr(p.polqual, p.polrelid) AS qual
   FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
  WHERE c.relnamespace = 'mlops_private'::regnamespace
-   AND NOT (p.polcmd = 'r' AND p.polpermissive AND p.polroles = '{0}' AND pg_get_expr(p.polqual, p.polrelid) ~ 'mlops_private\.may|EXISTS');
+   AND NOT (p.polcmd = 'r' AND p.polpermissive AND p.polroles = '{0}' AND pg_get_expr(p.polqual, p.polrelid) ~ 'mlops_private\.(may|owns)|EXISTS|^false$');
 SELECT c.relname AS not_dumped, c.relkind FROM pg_class c, pg_extension e
  WHERE c.relnamespace = 'mlops_private'::regnamespace AND c.relkind IN ('r', 'p', 'S') AND e.extname = 'mlops'
    AND NOT c.oid = ANY (coalesce(e.extconfig, '{}')) ORDER BY 1;

@@ -41,6 +41,7 @@ mlops.run_link(bigint,text)|mlops.run_link((mlops.run_start('matrix_experiment')
 mlops.card(text)|mlops.card(%L)
 mlops.card_markdown(text)|mlops.card_markdown(%L)
 mlops.set_card(text,jsonb,boolean)|mlops.set_card(%L, '{"risk_rating": "Low"}')
+mlops.trained_on(text,text)|mlops.trained_on(%L, 'SELECT 1 AS x')
 mlops.grant_model(text,name,text,boolean)|mlops.grant_model(%L, 'regress_mlops_none', 'predict')
 mlops.revoke_model(text,name,text)|mlops.revoke_model(%L, 'regress_mlops_predict', 'predict')
 mlops.set_policy(text,jsonb)|mlops.set_policy(%L, '{}')
@@ -118,6 +119,33 @@ SELECT privilege, split_part(here, ' / ', 2) AS here, split_part(absent, ' / ', 
   FROM outcomes WHERE denied AND function LIKE 'mlops.train(%' ORDER BY n;
 -- known to exist, but the owner's business
 SELECT function, privilege, left(here, 70) AS here FROM outcomes WHERE here LIKE '42501%' ORDER BY 1, 2;
+
+-- what has a number: somebody else's is none, in every word
+SET ROLE regress_mlops_owner;
+SELECT request FROM mlops.promotions WHERE model = 'regress_matrix' \gset
+SELECT run FROM mlops.run_start('matrix_experiment') \gset
+RESET ROLE;
+CREATE TEMP TABLE numbered AS
+SELECT p.oid::regprocedure::text AS function,
+       split_part(p.oid::regprocedure::text, '(', 1) || '(' ||
+         (SELECT string_agg(CASE WHEN a.n = 1 THEN '%s'
+                                 WHEN a.type = 'double precision'::regtype::oid THEN '1::float8'
+                                 WHEN a.type = 'jsonb'::regtype::oid THEN '''{"a": 1}''::jsonb'
+                                 WHEN a.type = 'bigint'::regtype::oid THEN '1::bigint'
+                                 WHEN p.proargnames[a.n] = 'model' THEN '''regress_absent:1'''
+                                 WHEN p.proargnames[a.n] = 'status' THEN '''finished'''
+                                 ELSE '''x''' END, ', ' ORDER BY a.n) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS a (type, n)) || ')' AS call,
+       CASE p.proargnames[1] WHEN 'run' THEN :run WHEN 'request' THEN :request END AS id
+  FROM pg_proc p
+ WHERE p.pronamespace = 'mlops'::regnamespace AND p.prokind <> 'a' AND p.proargtypes[0] = 'bigint'::regtype AND p.proargnames[1] IN ('run', 'request');
+CREATE FUNCTION pg_temp.numbered(call text, id bigint, role text) RETURNS text LANGUAGE sql AS $$
+	SELECT regexp_replace(pg_temp.outcome(replace(call, '%s', id::text), 'no model', role), E'\nPL/pgSQL.*', '')
+$$;
+SELECT n.function, n.id IS NOT NULL AS tried, string_agg(DISTINCT left(pg_temp.numbered(n.call, n.id, r.role), 5), ' ') AS sqlstate,
+       bool_and(regexp_replace(pg_temp.numbered(n.call, n.id, r.role), '\d+', 'N', 'g') =
+                regexp_replace(pg_temp.numbered(n.call, 2000000000, r.role), '\d+', 'N', 'g')) AS same
+  FROM numbered n, roles r WHERE r.privilege IN ('none', 'predict', 'logs', 'unmask') GROUP BY n.function, n.id ORDER BY n.function COLLATE "C";
+SELECT experiment FROM mlops.run_drop(:run);
 
 -- a version by its number, of a model that one may use but not read
 SELECT DISTINCT r.privilege, split_part(pg_temp.outcome(c.call, 'regress_matrix:' || v, r.role), ' / ', 2) AS outcome

@@ -23,7 +23,8 @@ CREATE TABLE mlops_private.model_grant (
     grantor_system bigint NOT NULL,
     CONSTRAINT model_grant_pkey PRIMARY KEY (grant_id)
 );
-CREATE INDEX model_grant_model_id_idx ON mlops_private.model_grant (model_id, privilege);
+CREATE UNIQUE INDEX model_grant_model_id_idx
+    ON mlops_private.model_grant (model_id, privilege, grantee_oid, grantee_system);
 COMMENT ON TABLE mlops_private.model_grant
   IS 'privileges on models';
 COMMENT ON COLUMN mlops_private.model_grant.model_id

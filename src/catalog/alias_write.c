@@ -247,13 +247,12 @@ mlops_alias_find_version(MlWriter *w, const MlLocked *model, const MlModelRef *r
 {
 	int			version = ref->version;
 
-	if (version != 0)
-		mlops_registry_check_version(w, model, version);
-	else
+	if (version == 0)
 	{
 		version = mlops_alias_version(w, model, ref->alias);
 		if (version == 0)
 			mlops_registry_deny_alias(model->name, ref->alias);
 	}
+	mlops_registry_check_version(w, model, version);
 	return version;
 }

@@ -177,13 +177,14 @@ mlops_registry_lock_to_grant(MlWriter *w, const char *name, MlPrivilege privileg
 	lock_model(w, name, mlops_rights_may_grant, privilege, false, out);
 }
 
+/* The lock makes it a serialization failure that the version went after our snapshot. */
 void
 mlops_registry_check_version(MlWriter *w, const MlLocked *model, int version)
 {
 	mlops_write_int8(w, model->model_id);
 	mlops_write_int4(w, version);
 	if (mlops_write_run(w, "SELECT 1 FROM mlops_private.version"
-						" WHERE model_id = $1 AND version = $2") == 0)
+						" WHERE model_id = $1 AND version = $2 FOR KEY SHARE") == 0)
 		mlops_registry_deny_version(model->name, version);
 }
 

@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -33,6 +34,11 @@ mlops_audit_erase(MlWriter *w, const char *key, MlAuditErased *out)
 	uint64		n;
 
 	memset(out, 0, sizeof(MlAuditErased));
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("a subject cannot be erased in a REPEATABLE READ or SERIALIZABLE transaction"),
+				 errhint("Use READ COMMITTED.")));
 	mlops_hold_lock(w);
 	if (!mlops_retention_minimum(w, "audit", &before))
 		before = DT_NOEND;

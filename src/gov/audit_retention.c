@@ -86,6 +86,8 @@ remove_beginning(MlWriter *w, const MlAuditHead *head, int64 last)
 					   " (SELECT event_id FROM mlops_private.audit_event WHERE seq <= $1)");
 	mlops_write_int8(w, last);
 	removed = (int64) mlops_audit_change(w, "DELETE FROM mlops_private.audit_event WHERE seq <= $1");
+	mlops_write_int8(w, last);
+	mlops_audit_change(w, "DELETE FROM mlops_private.audit_anchor WHERE seq < $1");
 	record_start(w, &start, removed);
 	return removed;
 }

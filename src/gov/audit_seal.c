@@ -52,6 +52,7 @@
 static struct
 {
 	bool		due;
+	int			level;			/* of the subtransaction that it was written in */
 	MlAuditHead head;
 }			logged_anchor;
 
@@ -86,8 +87,14 @@ static void
 at_subtransaction_end(SubXactEvent event, SubTransactionId mySubid,
 					  SubTransactionId parentSubid, void *arg)
 {
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (!logged_anchor.due || logged_anchor.level < level)
+		return;
 	if (event == SUBXACT_EVENT_ABORT_SUB)
 		logged_anchor.due = false;
+	else if (event == SUBXACT_EVENT_COMMIT_SUB)
+		logged_anchor.level = level - 1;
 }
 
 static void
@@ -109,6 +116,7 @@ write_anchor(MlWriter *w, const MlAuditHead *head)
 	mlops_write_run(w, "INSERT INTO mlops_private.audit_anchor"
 					" (chain_id, seq, hash, system, timeline) VALUES ($1, $2, $3, $4, $5)");
 	logged_anchor.due = true;
+	logged_anchor.level = GetCurrentTransactionNestLevel();
 	logged_anchor.head = *head;
 }
 

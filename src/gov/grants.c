@@ -187,11 +187,12 @@ mlops_grant_add(MlWriter *w, int64 model_id, Oid grantee, MlPrivilege privilege,
 	mlops_write_bool(w, with_grant);
 	mlops_write_text(w, mlops_privilege_name(privilege));
 	mlops_write_role(w, w->role);
-	mlops_write_run(w, "INSERT INTO mlops_private.model_grant"
-					" (model_id, grantee_oid, grantee_name, grantee_system, with_grant, privilege,"
-					" grantor_oid, granted_by, grantor_system)"
-					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
-	return true;
+	/* a conflict is with what our snapshot is too old for: a serialization failure */
+	return mlops_write_run(w, "INSERT INTO mlops_private.model_grant"
+						   " (model_id, grantee_oid, grantee_name, grantee_system, with_grant, privilege,"
+						   " grantor_oid, granted_by, grantor_system)"
+						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+						   " ON CONFLICT DO NOTHING") > 0;
 }
 
 bool

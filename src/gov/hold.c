@@ -5,7 +5,8 @@
  *
  * A hold is on a name, so what is held must not be renamed either.  Placing
  * one waits for transactions that are about to remove something, and these
- * wait for it: after it was placed nothing that it covers goes.
+ * wait for it: after it was placed nothing that it covers goes, from a
+ * transaction whose snapshot is older neither.
  *
  * IDENTIFICATION
  *	  src/gov/hold.c
@@ -49,8 +50,13 @@ mlops_hold_lock(MlWriter *w)
 void
 mlops_hold_check(MlWriter *w, const char *kind, const char *object)
 {
+	bool		held;
+
 	mlops_hold_lock(w);
-	if (!mlops_hold_exists(w, kind, object))
+	mlops_fresh_begin(w);
+	held = mlops_hold_exists(w, kind, object);
+	mlops_fresh_end(w);
+	if (!held)
 		return;
 	mlops_audit_denied("removal under legal hold", kind, object);
 	ereport(ERROR,

@@ -144,6 +144,8 @@ END $$;
 SELECT oid::regclass AS view FROM pg_class
  WHERE relnamespace = 'mlops'::regnamespace AND relkind = 'v' AND has_table_privilege(oid, 'SELECT') AND pg_temp.shows_values(oid) > 0;
 SELECT count(*) FROM mlops.runs WHERE model = 'credit' AND params ? 'class_weight';
+-- nor does a comparison
+SELECT bool_or(c::text LIKE '%zz\_%') AS values_seen, count(*) > 0 AS compared FROM mlops.compare('credit', 1, 2) AS c;
 SELECT mlops.set_card('credit', '{"risk_rating": "Low"}');
 SET ROLE regress_mlops_caller;
 SELECT * FROM shows('credit');

@@ -27,6 +27,7 @@
 #include "mlops/numeric.h"
 #include "mlops/params.h"
 
+#include "describe.h"
 #include "model_arg.h"
 
 PG_FUNCTION_INFO_V1(mlops_compare);
@@ -93,10 +94,12 @@ put_row(ReturnSetInfo *rsinfo, const Row *row)
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
-/* What the registry knows of two versions, one row an item that either has. */
+/* What the registry knows of two versions, one row an item that either has; $5: may see names of classes, $6: and sources. */
 static const char *const recorded_sql =
-	"WITH v AS (SELECT version, metrics, options || jsonb_build_object('algorithm', algorithm) AS options,"
-	"  jsonb_strip_nulls(jsonb_build_object('target', target, 'source', source, 'rows_used', rows_used,"
+	"WITH v AS (SELECT version, metrics, jsonb_build_object('algorithm', algorithm) ||"
+	"  CASE WHEN $5 OR jsonb_typeof(options -> 'class_weight') IS DISTINCT FROM 'object'"
+	"       THEN options ELSE options || '{\"class_weight\": null}' END AS options,"
+	"  jsonb_strip_nulls(jsonb_build_object('target', target, 'source', CASE WHEN $6 THEN source END, 'rows_used', rows_used,"
 	"   'rows_skipped', rows_skipped, 'seconds', seconds, 'trained_at', trained_at, 'trained_by', trained_by,"
 	"   'fingerprint', facts->'fingerprint')) AS data"
 	"  FROM mlops_private.version WHERE model_id = $1 AND version IN ($2, $3)),"
@@ -116,13 +119,17 @@ static void
 put_recorded(ReturnSetInfo *rsinfo, int64 model_id, int version_a, int version_b, bool all_options)
 {
 	MlWriter	w;
+	MlSight		sight;
 	uint64		n;
 
+	mlops_sight_of(model_id, GetUserId(), &sight);
 	mlops_read_begin(&w);
 	mlops_write_int8(&w, model_id);
 	mlops_write_int4(&w, version_a);
 	mlops_write_int4(&w, version_b);
 	mlops_write_bool(&w, all_options);
+	mlops_write_bool(&w, sight.classes);
+	mlops_write_bool(&w, sight.source);
 	n = mlops_write_run(&w, recorded_sql);
 	for (uint64 i = 0; i < n; i++)
 	{

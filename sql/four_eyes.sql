@@ -196,6 +196,14 @@ RESET SESSION AUTHORIZATION;
 SELECT four_eyes_test.promote(3);
 SELECT four_eyes_test.promote(4);
 ROLLBACK;
+-- restored in another cluster: names decide who they were
+BEGIN;
+UPDATE mlops_private.promotion_decision SET decider_system = 1, decider_oid = 1, decider_session_oid = 2;
+UPDATE mlops_private.promotion_request SET requester_system = 1, requester_oid = 'regress_mlops_bob'::regrole, requester_session_oid = 3;
+UPDATE mlops_private.card SET editor_system = 1, editor_oid = 'regress_mlops_bob'::regrole, editor_session_oid = 'regress_mlops_bob'::regrole;
+SELECT state, approvals FROM mlops.promotions ORDER BY request DESC LIMIT 1;
+SELECT four_eyes_test.promote(3);
+ROLLBACK;
 -- without four eyes anyone who may approve does
 BEGIN;
 SELECT changed FROM mlops.set_policy('m', '{"required_approvals": 1, "four_eyes": false}');

@@ -19,6 +19,9 @@ $node->safe_psql('src', q{
 	SET ROLE ann;
 	SELECT mlops.train('price', 'rows', 'y', note => 'first');
 	SELECT mlops.train('price', 'SELECT id, x1, x2, c, y FROM rows', 'y', alias => 'challenger');
+	SELECT mlops.set_alias('price@challenger', 'champion', reason => 'why'), mlops.rollback('price');
+	SELECT mlops.route('price', '{"champion": 0.7, "challenger": 0.3}');
+	SELECT mlops.route('price', '{"champion": 0.8, "challenger": 0.2}');
 	SELECT mlops.train('risk', 'rows', 'good');
 	SELECT mlops.set_card('risk', '{"purpose_of_model": "first"}');
 	SELECT mlops.set_card('risk', '{"factors": ["a|b", "é"], "purpose_of_model": null}');
@@ -29,6 +32,8 @@ my %facts = (
 	models => q{SELECT model, task, owner, versions, champion, created_at FROM mlops.models ORDER BY 1},
 	versions => q{SELECT v.* FROM mlops.versions v ORDER BY model, version},
 	aliases => q{SELECT * FROM mlops.aliases ORDER BY 1, 2},
+	history => q{SELECT * FROM mlops.alias_history ORDER BY 1, 2, since},
+	routes => q{SELECT r.*, (SELECT md5(string_agg(mlops.variant_of('price', i::text), ',' ORDER BY i)) FROM generate_series(1, 2000) i) FROM mlops.routes r},
 	cards => q{SELECT * FROM mlops.cards ORDER BY 1, 2},
 	card => q{SELECT mlops.card('risk')},
 	artifacts => q{SELECT model_id, version, md5(artifact::text) FROM mlops_private.version ORDER BY 1, 2},

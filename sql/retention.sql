@@ -10,9 +10,9 @@ SELECT version FROM mlops.train('kept', 'retention_test.rows', 'y', algorithm =>
 SELECT version FROM mlops.train('kept', 'retention_test.rows', 'y', algorithm => 'linear_regression', features => '{x}');
 
 -- rules
-SELECT * FROM mlops.apply_retention();
+SELECT * FROM mlops.apply_retention() WHERE kind = 'audit';
 SELECT * FROM mlops.set_retention('audit');
-SELECT kind, minimum, maximum, set_by = current_user AS by_me FROM mlops.retention;
+SELECT kind, minimum, maximum, set_by = current_user AS by_me FROM mlops.retention WHERE kind = 'audit';
 SELECT * FROM mlops.set_retention('audit', NULL, NULL);
 SELECT * FROM mlops.set_retention('snapshots', '1 day', '1 year');
 SELECT kind, minimum, maximum FROM mlops.retention ORDER BY kind;
@@ -74,15 +74,15 @@ SELECT sealed > 0 AS sealed FROM mlops.audit_seal();
 COMMIT;
 SELECT ok FROM mlops.audit_verify();
 -- nothing is due without a maximum; a hold on the model keeps its first record and what follows
-SELECT * FROM mlops.apply_retention();
+SELECT * FROM mlops.apply_retention() WHERE kind = 'audit';
 SELECT mlops.set_retention('audit');
 SELECT min(seq) AS held FROM mlops.audit WHERE object ~ '^kept' \gset
-SELECT removed < :held AS before_held, kept_by_hold > 0 AS kept, detail FROM mlops.apply_retention();
+SELECT removed < :held AS before_held, kept_by_hold > 0 AS kept, detail FROM mlops.apply_retention() WHERE kind = 'audit';
 SELECT min(seq) = :held AS starts_there FROM mlops.audit;
 SELECT ok, reason FROM mlops.audit_verify();
 -- a hold on the trail keeps all of it
 SELECT kind FROM mlops.place_hold('audit', NULL, 'case 19');
-SELECT removed, kept_by_hold > 0 AS kept FROM mlops.apply_retention();
+SELECT removed, kept_by_hold > 0 AS kept FROM mlops.apply_retention() WHERE kind = 'audit';
 SELECT count(mlops.release_hold(hold)) AS released FROM mlops.holds WHERE released_at IS NULL;
 CALL mlops.run_due_jobs();
 SELECT bool_and(at > now() - interval '2 years') AS recent FROM mlops.audit;

@@ -69,7 +69,7 @@ typedef struct MlRetained
 extern void mlops_audit_retain(MlWriter *w, MlRetained *out);
 
 /* lifecycle/apply_retention.c: all kinds */
-#define MLOPS_RETAINED_KINDS 1
+#define MLOPS_RETAINED_KINDS 2
 extern void mlops_retention_apply(MlWriter *w, MlRetained *out);
 
 /* audit_erase.c */

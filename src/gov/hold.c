@@ -77,6 +77,8 @@ check_exists(MlWriter *w, const char *kind, const char *object)
 	else if (strcmp(kind, "version") == 0)
 		sql = "SELECT 1 FROM mlops_private.model m JOIN mlops_private.version v USING (model_id)"
 			" WHERE m.name || ':' || v.version = $1";
+	else if (strcmp(kind, "snapshot") == 0)
+		sql = "SELECT 1 FROM mlops_private.snapshot WHERE name = $1";
 	if (sql == NULL || object == NULL)
 		return;
 	mlops_write_text(w, object);

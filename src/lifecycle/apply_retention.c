@@ -3,6 +3,9 @@
  * apply_retention.c
  *	  Removing what is older than its maximum.
  *
+ * A maximum wins over what an owner wanted to keep; a legal hold wins over
+ * the maximum.
+ *
  * IDENTIFICATION
  *	  src/lifecycle/apply_retention.c
  *
@@ -10,10 +13,54 @@
  */
 #include "postgres.h"
 
+#include "mlops/gov.h"
+#include "mlops/jsonb_out.h"
 #include "mlops/retention.h"
+#include "mlops/snapshot.h"
+
+static void
+retain_snapshots(MlWriter *w, MlRetained *out)
+{
+	TimestampTz before;
+	uint64		n;
+	int64	   *ids;
+	char	  **names;
+
+	memset(out, 0, sizeof(MlRetained));
+	out->kind = "snapshots";
+	if (!mlops_retention_maximum(w, "snapshots", &before))
+	{
+		out->detail = "no maximum is set";
+		return;
+	}
+	mlops_hold_lock(w);
+	mlops_write_time(w, before);
+	n = mlops_write_run(w, "SELECT snapshot_id, name FROM mlops_private.snapshot"
+						" WHERE created_at < $1 ORDER BY snapshot_id FOR UPDATE");
+	ids = MemoryContextAlloc(w->caller, (n + 1) * sizeof(int64));
+	names = MemoryContextAlloc(w->caller, (n + 1) * sizeof(char *));
+	for (uint64 i = 0; i < n; i++)
+	{
+		ids[i] = DatumGetInt64(mlops_write_result(i, 1));
+		names[i] = mlops_write_string(w, i, 2);
+	}
+	for (uint64 i = 0; i < n; i++)
+	{
+		if (mlops_hold_exists(w, "snapshot", names[i]))
+		{
+			out->kept_by_hold++;
+			continue;
+		}
+		mlops_snapshot_remove(w, ids[i]);
+		mlops_audit_add(w, "snapshot.drop", "snapshot", names[i],
+						mlops_jsonb_one("reason", "retention"));
+		out->removed++;
+	}
+}
 
 void
 mlops_retention_apply(MlWriter *w, MlRetained *out)
 {
 	mlops_audit_retain(w, &out[0]);
+	retain_snapshots(w, &out[1]);
 }

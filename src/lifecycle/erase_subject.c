@@ -18,6 +18,7 @@
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
@@ -25,6 +26,7 @@
 #include "mlops/gov.h"
 #include "mlops/jsonb_out.h"
 #include "mlops/retention.h"
+#include "mlops/snapshot.h"
 
 #define REQUEST_LEN 16
 
@@ -64,6 +66,106 @@ add_out_of_reach(Report *report)
 
 	for (int i = 0; i < (int) lengthof(lines); i++)
 		add_line(report, lines[i][0], "out of reach", -1, lines[i][1]);
+}
+
+/* What is known of a snapshot before its rows are looked at. */
+typedef struct Candidate
+{
+	int64		snapshot_id;
+	char	   *name;
+	bool		has_key;
+	bool		too_young;
+} Candidate;
+
+static Candidate *
+list_snapshots(MlWriter *w, int *n)
+{
+	Candidate  *list;
+	TimestampTz before;
+
+	if (!mlops_retention_minimum(w, "snapshots", &before))
+		before = DT_NOEND;
+	mlops_write_time(w, before);
+	*n = (int) mlops_write_run(w, "SELECT snapshot_id, name, key IS NOT NULL, created_at > $1"
+							   " FROM mlops_private.snapshot ORDER BY snapshot_id");
+	list = MemoryContextAlloc(w->caller, (*n + 1) * sizeof(Candidate));
+	for (int i = 0; i < *n; i++)
+	{
+		list[i].snapshot_id = DatumGetInt64(mlops_write_result(i, 1));
+		list[i].name = mlops_write_string(w, i, 2);
+		list[i].has_key = DatumGetBool(mlops_write_result(i, 3));
+		list[i].too_young = DatumGetBool(mlops_write_result(i, 4));
+	}
+	return list;
+}
+
+/* Add the versions that were trained from the snapshot to the list; how many. */
+static int64
+add_versions(MlWriter *w, const char *snapshot, StringInfo versions)
+{
+	uint64		n;
+
+	mlops_write_text(w, snapshot);
+	n = mlops_write_run(w, "SELECT m.name || ':' || v.version FROM mlops_private.model m"
+						" JOIN mlops_private.version v USING (model_id)"
+						" WHERE btrim(v.source) = 'snapshot:' || $1 ORDER BY m.name, v.version");
+	for (uint64 i = 0; i < n; i++)
+		appendStringInfo(versions, "%s%s", versions->len > 0 ? ", " : "",
+						 mlops_write_string(w, i, 1));
+	return (int64) n;
+}
+
+static void
+add_if(Report *report, const char *place, const char *status, int64 items, const char *detail)
+{
+	if (items > 0)
+		add_line(report, place, status, items, detail);
+}
+
+/* The rows of snapshots that have a key column, and what was trained from them. */
+static void
+erase_snapshots(MlWriter *w, const char *key, Report *report)
+{
+	int64		rows = 0;
+	int64		held = 0;
+	int64		too_young = 0;
+	int64		keyless = 0;
+	int64		retrain = 0;
+	StringInfoData versions;
+	Candidate  *list;
+	int			n;
+
+	mlops_hold_lock(w);
+	list = list_snapshots(w, &n);
+	initStringInfo(&versions);
+	for (int i = 0; i < n; i++)
+	{
+		int64		erased;
+
+		if (!list[i].has_key)
+			keyless++;
+		else if (mlops_hold_exists(w, "snapshot", list[i].name))
+			held++;
+		else if (list[i].too_young)
+			too_young++;
+		else if ((erased = mlops_snapshot_erase(w, list[i].snapshot_id, key)) > 0)
+		{
+			rows += erased;
+			retrain += add_versions(w, list[i].name, &versions);
+		}
+	}
+	add_line(report, "rows of snapshots", "done", rows,
+			 "Of snapshots whose key column says whose a row is.");
+	add_if(report, "rows of snapshots", "pending", rows,
+		   "Old row versions are in the file until VACUUM of mlops_private.snapshot_part.");
+	add_if(report, "snapshots", "blocked", held, "A legal hold is on them; they were not searched.");
+	add_if(report, "snapshots", "blocked", too_young,
+		   "The minimum time to keep snapshots is not over; they were not searched.");
+	add_if(report, "snapshots", "out of reach", keyless,
+		   "They have no key column; whose their rows are cannot be told.");
+	add_if(report, "model versions", "retrain needed", retrain,
+		   MemoryContextStrdup(report->context,
+							   psprintf("Trained on rows that are gone: %s.", versions.data)));
 }
 
 static void
@@ -147,6 +249,7 @@ mlops_erase_subject_everywhere(MlWriter *w, const char *key, const char *reason)
 	report.context = w->caller;
 	report.first = NULL;
 	report.last = &report.first;
+	erase_snapshots(w, key, &report);
 	erase_audit(w, key, &report, &audit);
 	add_out_of_reach(&report);
 	record_request(w, reason, &audit, &report);

@@ -156,4 +156,12 @@ unlike(slurp_file($file), qr/planted-4711/, 'and not after erasure and VACUUM');
 $node->safe_psql('postgres', 'CALL mlops.run_due_jobs()');
 is(verdict($node), 't|', 'the chain holds');
 
+# the extension dropped and made anew is another chain, as the anchor shows
+$node->safe_psql('postgres', 'DROP EXTENSION mlops CASCADE; CREATE EXTENSION mlops');
+$node->safe_psql('postgres', q{SELECT mlops.train('m', 'rows', 'y', algorithm => 'linear_regression')});
+$node->safe_psql('postgres', 'CALL mlops.run_due_jobs()');
+is(verdict($node), 't|', 'a new chain holds');
+is($node->safe_psql('postgres', "SELECT ok, reason FROM mlops.audit_verify($seq, '$hash')"),
+	'f|truncated or replaced: head differs from anchor', 'but is not the one that was anchored');
+
 done_testing();

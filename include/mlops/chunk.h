@@ -28,8 +28,8 @@ extern MlChunkWriter *mlops_chunk_writer_make(TupleDesc desc, MemoryContext cont
 extern bool mlops_chunk_writer_add(MlChunkWriter *writer, const Datum *values, const bool *nulls);
 extern int	mlops_chunk_writer_rows(const MlChunkWriter *writer);
 
-/* The rows added since the last time as bytes, palloc'd; equal rows give equal bytes. */
-extern char *mlops_chunk_writer_take(MlChunkWriter *writer, Size *len);
+/* The rows added since the last time as bytes, which are valid until the next time; equal rows give equal bytes. */
+extern const char *mlops_chunk_writer_take(MlChunkWriter *writer, Size *len);
 
 /* chunk_read.c */
 

@@ -161,6 +161,7 @@ erase_chunk(Erasing *e, const Chunk *chunk)
 {
 	Size		len;
 	char	   *bytes;
+	const char *left;
 	int			erased;
 	int			nrows;
 
@@ -173,10 +174,9 @@ erase_chunk(Erasing *e, const Chunk *chunk)
 	erased = filter_chunk(e, mlops_chunk_open(e->reader, bytes, len));
 	pfree(bytes);
 	nrows = mlops_chunk_writer_rows(e->writer);
-	bytes = mlops_chunk_writer_take(e->writer, &len);
+	left = mlops_chunk_writer_take(e->writer, &len);
 	if (erased > 0)
-		replace_chunk(e, chunk, bytes, len, nrows);
-	pfree(bytes);
+		replace_chunk(e, chunk, left, len, nrows);
 	e->erased += erased;
 }
 

@@ -41,7 +41,7 @@ hand_on(Chunking *c)
 	MemoryContext old = MemoryContextSwitchTo(c->chunk_context);
 	int			nrows = mlops_chunk_writer_rows(c->writer);
 	Size		len;
-	char	   *bytes = mlops_chunk_writer_take(c->writer, &len);
+	const char *bytes = mlops_chunk_writer_take(c->writer, &len);
 
 	c->sink(c->arg, bytes, len, nrows);
 	MemoryContextSwitchTo(old);

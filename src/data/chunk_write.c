@@ -46,6 +46,7 @@ struct MlChunkWriter
 	int			nrows;
 	Size		nbytes;			/* of strings */
 	uint64	   *work;
+	StringInfoData out;			/* the last chunk's bytes */
 };
 
 MlChunkWriter *
@@ -289,28 +290,33 @@ reset_column(WriteColumn *column, int nrows)
 	resetStringInfo(&column->bytes);
 }
 
-char *
+const char *
 mlops_chunk_writer_take(MlChunkWriter *writer, Size *len)
 {
-	StringInfoData out;
-	MemoryContext old;
+	StringInfo	out = &writer->out;
+	MemoryContext old = MemoryContextSwitchTo(writer->context);
 
-	initStringInfo(&out);
-	appendBinaryStringInfo(&out, CHUNK_MAGIC, strlen(CHUNK_MAGIC));
-	mlops_put_uint(&out, CHUNK_VERSION, 1);
-	mlops_put_uint(&out, writer->nrows, 4);
-	mlops_put_uint(&out, writer->ncolumns, 4);
+	if (out->data == NULL || out->maxlen > 4 * (int) CHUNK_BYTES)
+	{
+		if (out->data != NULL)
+			pfree(out->data);
+		initStringInfo(out);
+	}
+	resetStringInfo(out);
+	appendBinaryStringInfo(out, CHUNK_MAGIC, strlen(CHUNK_MAGIC));
+	mlops_put_uint(out, CHUNK_VERSION, 1);
+	mlops_put_uint(out, writer->nrows, 4);
+	mlops_put_uint(out, writer->ncolumns, 4);
 	for (int i = 0; i < writer->ncolumns; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		put_column(writer, &writer->columns[i], &out);
+		put_column(writer, &writer->columns[i], out);
 	}
-	old = MemoryContextSwitchTo(writer->context);
 	for (int i = 0; i < writer->ncolumns; i++)
 		reset_column(&writer->columns[i], writer->max_rows);
 	MemoryContextSwitchTo(old);
 	writer->nrows = 0;
 	writer->nbytes = 0;
-	*len = out.len;
-	return out.data;
+	*len = out->len;
+	return out->data;
 }

@@ -96,6 +96,20 @@ EXCEPTION WHEN undefined_object THEN
 END $$;
 SET ROLE regress_mlops_alice;
 SELECT attacks_test.steal();
+-- nothing is left of who was refused, in the same session and transaction
+RESET ROLE;
+CREATE FUNCTION attacks_test.super_trail() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+	PERFORM mlops.set_alias('alices:1', 'supers');
+	RETURN (SELECT actor::text FROM mlops.audit ORDER BY event_id DESC LIMIT 1);
+END $$;
+BEGIN;
+SET LOCAL ROLE regress_mlops_bob;
+SELECT attacks_test.steal(), pg_temp.what($$SELECT mlops.set_alias('alices:1', 'mine')$$);
+RESET ROLE;
+CREATE MATERIALIZED VIEW attacks_test.trail AS SELECT attacks_test.super_trail() AS actor;
+SELECT actor = session_user AS actor_is_the_definer FROM attacks_test.trail;
+ROLLBACK;
 -- as an invoker's function it is the caller's, as any function one calls: what wraps must be trusted
 
 -- views and their owners: rows are those of who asks, whoever made the view and granted it

@@ -38,6 +38,7 @@ typedef struct MlUserSwitch
 	Oid			saved_user;
 	int			saved_context;
 	Oid			saved_asking;
+	int			saved_level;
 	int			guc_level;
 } MlUserSwitch;
 extern void mlops_become_owner(MlUserSwitch *sw);

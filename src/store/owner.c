@@ -13,6 +13,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
@@ -74,11 +75,13 @@ mlops_extension_version(void)
 }
 
 /*
- * Who asked, while statements run as the owner.  An error leaves it behind, so
- * it counts only where the user and the security context are those set here.
+ * Who asked, while statements run as the owner.  It counts only where the user
+ * and the security context are those set here, and goes with the
+ * (sub)transaction in which it was set, should that end by an error.
  */
 static Oid	asking = InvalidOid;
 static Oid	asked_as = InvalidOid;
+static int	asked_level = 0;
 
 #define OWNER_CONTEXT (SECURITY_RESTRICTED_OPERATION | SECURITY_LOCAL_USERID_CHANGE)
 
@@ -94,6 +97,32 @@ mlops_asking_role(void)
 	return user;
 }
 
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	asking = InvalidOid;
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId mySubid,
+					  SubTransactionId parentSubid, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB && asked_level >= GetCurrentTransactionNestLevel())
+		asking = InvalidOid;
+}
+
+static void
+register_callbacks(void)
+{
+	static bool done = false;
+
+	if (done)
+		return;
+	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
+	done = true;
+}
+
 void
 mlops_become_owner(MlUserSwitch *sw)
 {
@@ -102,9 +131,12 @@ mlops_become_owner(MlUserSwitch *sw)
 
 	GetUserIdAndSecContext(&sw->saved_user, &sw->saved_context);
 	SetUserIdAndSecContext(owner, sw->saved_context | OWNER_CONTEXT);
+	register_callbacks();
 	sw->saved_asking = asking;
+	sw->saved_level = asked_level;
 	asking = role;
 	asked_as = owner;
+	asked_level = GetCurrentTransactionNestLevel();
 	sw->guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION,
@@ -116,5 +148,6 @@ mlops_return_from_owner(MlUserSwitch *sw)
 {
 	AtEOXact_GUC(false, sw->guc_level);
 	asking = sw->saved_asking;
+	asked_level = sw->saved_level;
 	SetUserIdAndSecContext(sw->saved_user, sw->saved_context);
 }

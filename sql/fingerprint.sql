@@ -161,6 +161,13 @@ RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
 
+-- the client's encoding, to which send functions convert, is nothing to it
+SELECT mlops.fingerprint(t) AS here FROM (SELECT jsonb_build_object('a', U&'\20ac') AS a, U&'\20ac' AS b) t \gset
+SET client_encoding = 'LATIN1';
+SELECT mlops.fingerprint(t) = :'here' AS same FROM (SELECT jsonb_build_object('a', U&'\20ac') AS a, U&'\20ac' AS b) t;
+SHOW client_encoding;
+RESET client_encoding;
+
 -- states are exact as text, and hostile ones are refused
 SELECT mlops_private.fingerprint_add(NULL, ROW(1, 'a'::text))::text AS state \gset
 SELECT mlops_private.fingerprint_final(:'state'::mlops_private.fingerprint_state) =

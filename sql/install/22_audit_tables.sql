@@ -100,7 +100,7 @@ CREATE TABLE mlops_private.audit_payload (
 COMMENT ON TABLE mlops_private.audit_payload
   IS 'the facts of audited acts, which can be erased: the chain holds a salted hash of them';
 COMMENT ON COLUMN mlops_private.audit_payload.payload
-  IS 'JSON in UTF-8; an erasure is declared by the payload of the act that erased it';
+  IS 'JSON in UTF-8, in SQL_ASCII as it is; an erasure is declared by the payload of the act that erased it';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.audit_payload', '');
 
 CREATE SEQUENCE mlops_private.audit_anchor_id_seq

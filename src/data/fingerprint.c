@@ -20,7 +20,9 @@
  *
  * Bytes become two words by two hashes.  Families never equal one another: an
  * integer 1 is not a numeric 1.  The rules say nothing of OIDs, so that a
- * restored table has the fingerprint it had.
+ * restored table has the fingerprint it had.  Text and the names of columns
+ * enter as UTF-8, whatever the encodings of database and client are; in a
+ * database that cannot be converted to it, as they are.
  *
  * Values of one word, the common case, are handled in runs of one type without
  * a branch per value; a row with a null among them, a NaN or an infinity goes
@@ -39,6 +41,7 @@
 #include "access/tupmacs.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -175,6 +178,52 @@ classify(FingerType *type, Oid base)
 	}
 }
 
+/* What text is hashed in. */
+static int
+common_encoding(void)
+{
+	int			server = GetDatabaseEncoding();
+
+	return server == PG_SQL_ASCII || server == PG_MULE_INTERNAL ? server : PG_UTF8;
+}
+
+static MlString
+in_common_encoding(MlString s)
+{
+	char	   *converted;
+
+	if (GetDatabaseEncoding() == common_encoding())
+		return s;
+	converted = pg_server_to_any(s.data, s.len, PG_UTF8);
+	if (converted != s.data)
+		s.len = strlen(converted);
+	s.data = converted;
+	return s;
+}
+
+/* What a send function gives; that of types which are text converts to the client's encoding. */
+static bytea *
+send_value(FmgrInfo *function, Datum value)
+{
+	int			client = pg_get_client_encoding();
+	bytea	   *bytes;
+
+	if (client == common_encoding())
+		return SendFunctionCall(function, value);
+	if (SetClientEncoding(common_encoding()) < 0)
+		elog(ERROR, "encoding has not been prepared");
+	PG_TRY();
+	{
+		bytes = SendFunctionCall(function, value);
+	}
+	PG_FINALLY();
+	{
+		(void) SetClientEncoding(client);
+	}
+	PG_END_TRY();
+	return bytes;
+}
+
 /* The name of a type without its schema. */
 static uint64
 hash_type_name(Oid base)
@@ -206,6 +255,8 @@ init_other(FingerType *type, Oid base, MemoryContext context)
 				  &type->function, context);
 	ReleaseSysCache(tuple);
 	type->name = hash_type_name(base);
+	if (type->kind == KIND_SEND && PrepareClientEncoding(common_encoding()) < 0)
+		elog(ERROR, "could not prepare an encoding");
 }
 
 /* Allocates in CurrentMemoryContext, which is "context". */
@@ -327,11 +378,14 @@ mlops_finger_plan_make(TupleDesc desc, const bool *wanted, MemoryContext context
 	for (int i = 0; i < desc->natts; i++)
 	{
 		FingerColumn *column = &plan->columns[n];
+		MlString	name;
 
 		if (TupleDescAttr(desc, i)->attisdropped || (wanted != NULL && !wanted[i]))
 			continue;
 		column->source = i;
-		column->name = NameStr(TupleDescAttr(plan->desc, i)->attname);
+		name.data = NameStr(TupleDescAttr(plan->desc, i)->attname);
+		name.len = strlen(name.data);
+		column->name = in_common_encoding(name).data;
 		init_type(&column->type, TupleDescAttr(desc, i)->atttypid, context);
 		n++;
 	}
@@ -607,7 +661,7 @@ value_words(FingerType *type, MemoryContext context, Datum value, uint64 out[2])
 			numeric_words(value, out);
 			break;
 		case KIND_TEXT:
-			s = mlops_convert_text(&type->conv, value);
+			s = in_common_encoding(mlops_convert_text(&type->conv, value));
 			hash_words(s.data, s.len, out);
 			break;
 		case KIND_CHAR:
@@ -628,13 +682,15 @@ value_words(FingerType *type, MemoryContext context, Datum value, uint64 out[2])
 			row_words(type, context, value, out);
 			break;
 		case KIND_SEND:
-			bytes = SendFunctionCall(&type->function, value);
+			bytes = send_value(&type->function, value);
 			hash_words(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), out);
 			chain(out, type->name, type->name);
 			break;
 		case KIND_OUTPUT:
 			s.data = OutputFunctionCall(&type->function, value);
-			hash_words(s.data, strlen(s.data), out);
+			s.len = strlen(s.data);
+			s = in_common_encoding(s);
+			hash_words(s.data, s.len, out);
 			chain(out, type->name, type->name);
 			break;
 		default:

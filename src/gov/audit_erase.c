@@ -50,7 +50,8 @@ mlops_audit_erase(MlWriter *w, const char *key, MlAuditErased *out)
 						" JOIN mlops_private.audit_payload p ON p.event_id = e.event_id"
 						" WHERE p.payload IS NOT NULL"
 						" AND e.action NOT IN ('subject.erase', 'retention.apply')"
-						" AND jsonb_path_exists(convert_from(p.payload, 'UTF8')::jsonb,"
+						" AND jsonb_path_exists(convert_from(p.payload, CASE getdatabaseencoding()"
+						" WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)::jsonb,"
 						" '$.** ? (@ == $key)', jsonb_build_object('key', $1))");
 	out->events = MemoryContextAlloc(w->caller, (n + 1) * sizeof(Datum));
 	for (uint64 i = 0; i < n; i++)

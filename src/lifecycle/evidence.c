@@ -75,7 +75,8 @@ mlops_evidence_load(MlWriter *w, int64 model_id, int version, MlEvidence *out)
 	mlops_write_int8(w, model_id);
 	mlops_write_int4(w, version);
 	if (mlops_write_run(w, "SELECT artifact,"
-						" sha256(convert_to(metrics::text || facts::text, 'UTF8')),"
+						" sha256(convert_to(metrics::text || facts::text, CASE getdatabaseencoding()"
+						" WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)),"
 						" metrics, facts,"
 						" (extract(epoch FROM clock_timestamp() - trained_at) / 86400)::float8,"
 						" coalesce(metrics ->> 'on' = 'holdout', false),"

@@ -164,4 +164,15 @@ is(verdict($node), 't|', 'a new chain holds');
 is($node->safe_psql('postgres', "SELECT ok, reason FROM mlops.audit_verify($seq, '$hash')"),
 	'f|truncated or replaced: head differs from anchor', 'but is not the one that was anchored');
 
+# a database without an encoding: payloads are what they are, and can be read and erased
+$node->safe_psql('postgres', "CREATE DATABASE bytes ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0");
+$node->safe_psql('bytes', 'CREATE EXTENSION mlops');
+make_rows($node, 'rows', 200, 'bytes');
+$node->safe_psql('bytes', q{SELECT mlops.train('m', 'rows', 'y', algorithm => 'linear_regression')});
+$node->safe_psql('bytes', q{SELECT mlops.set_alias('m', 'beta', 1, E'caf\\xe9')});
+is($node->safe_psql('bytes', q{SELECT octet_length(payload ->> 'reason') FROM mlops.audit WHERE object = 'm@beta'}), '4', 'bytes that are no UTF-8 in a payload');
+is($node->safe_psql('bytes', q{SELECT items FROM mlops.erase_subject(E'caf\\xe9') WHERE place = 'audit payloads' AND status = 'done'}), '1', 'are erased');
+$node->safe_psql('bytes', 'CALL mlops.run_due_jobs()');
+is(verdict($node, 'bytes'), 't|', 'and the chain holds');
+
 done_testing();

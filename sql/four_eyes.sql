@@ -10,6 +10,7 @@ CREATE ROLE regress_mlops_bob;
 CREATE ROLE regress_mlops_cat;
 CREATE ROLE regress_mlops_eve;
 CREATE ROLE regress_mlops_hat;
+SELECT coalesce(max(event_id), 0) AS before FROM mlops_private.audit_pending \gset
 CREATE SCHEMA four_eyes_test;
 GRANT USAGE, CREATE ON SCHEMA four_eyes_test TO PUBLIC;
 CREATE FUNCTION four_eyes_test.attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -246,7 +247,7 @@ SELECT state, requester, reason, approved_by, closed_by FROM mlops.promotions OR
 RESET SESSION AUTHORIZATION;
 
 -- the trail
-SELECT action, kind, count(*) FROM mlops_private.audit_pending WHERE action LIKE 'promotion.%' GROUP BY action, kind ORDER BY action;
+SELECT action, kind, count(*) FROM mlops_private.audit_pending WHERE action LIKE 'promotion.%' AND event_id > :before GROUP BY action, kind ORDER BY action;
 
 SELECT mlops.drop_model('m');
 SELECT (SELECT count(*) FROM mlops_private.promotion_request) + (SELECT count(*) FROM mlops_private.promotion_decision) AS left_behind;

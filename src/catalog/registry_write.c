@@ -154,7 +154,10 @@ lock_model(MlWriter *w, const char *name, MlMay may, MlPrivilege privilege, bool
 					"SELECT " MODEL_COLUMNS " FROM mlops_private.model WHERE name = $1 FOR UPDATE" :
 					"SELECT " MODEL_COLUMNS " FROM mlops_private.model WHERE name = $1 FOR NO KEY UPDATE");
 	found = found_model(&model);
+	/* a right that was taken away while we waited does not count, whatever our snapshot */
+	mlops_fresh_begin(w);
 	require_model(w, name, may, privilege, found, &model);
+	mlops_fresh_end(w);
 	stamp_roles(w, name, model.model_id, model.owner, NameStr(model.owner_name),
 				model.owner_system);
 	out->model_id = model.model_id;

@@ -182,6 +182,7 @@ GRANT SELECT ON mlops_private.run, mlops_private.run_metric TO regress_mlops_pee
 SET ROLE regress_mlops_peer;
 SELECT (SELECT count(*) FROM mlops_private.run) = (SELECT count(*) FROM mlops.runs) AS same_runs,
        (SELECT count(*) FROM mlops_private.run_metric) BETWEEN 1 AND (SELECT count(*) FROM mlops.run_metrics) AS metrics;
+SELECT mlops_private.last_metrics(:r3_run) ? 'r2' AS linked, mlops_private.last_metrics(:a_run) AS of_others;
 RESET ROLE;
 REVOKE USAGE ON SCHEMA mlops_private FROM regress_mlops_peer;
 REVOKE SELECT ON mlops_private.run, mlops_private.run_metric FROM regress_mlops_peer;

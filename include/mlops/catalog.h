@@ -266,6 +266,9 @@ extern char *mlops_run_finish(int64 run, const char *status, const char *note, d
 /* Returns the experiment. */
 extern char *mlops_run_remove(int64 run);
 
+/* run_read.c: the last value of each metric that a run logged, an object; of one that the role may not see, none. */
+extern Jsonb *mlops_run_last_metrics(int64 run, Oid role);
+
 /* Losses by iteration, of algorithms that have them. */
 typedef struct MlCurve
 {

@@ -98,6 +98,14 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION mlops_private.owns(oid, name, bigint)
   IS 'whether the current user has the privileges of the stored role';
 
+CREATE FUNCTION mlops_private.last_metrics(
+    run bigint)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'mlops_last_metrics'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION mlops_private.last_metrics(bigint)
+  IS 'the last value of each metric that a run logged';
+
 CREATE FUNCTION mlops_private.metric_sign(
     metric text,
     ascending boolean)
@@ -128,18 +136,9 @@ SELECT r.run_id AS run,
        r.started_at,
        r.ended_at,
        extract(epoch FROM coalesce(r.ended_at, pg_catalog.clock_timestamp()) - r.started_at)::double precision AS seconds,
-       r.metrics || coalesce(
-       (WITH RECURSIVE k AS (
-            (SELECT f.key FROM mlops_private.run_metric f
-              WHERE f.run_id = r.run_id ORDER BY f.key LIMIT 1)
-            UNION ALL
-            SELECT (SELECT n.key FROM mlops_private.run_metric n
-                     WHERE n.run_id = r.run_id AND n.key > k.key ORDER BY n.key LIMIT 1)
-              FROM k WHERE k.key IS NOT NULL)
-        SELECT pg_catalog.jsonb_object_agg(k.key,
-               (SELECT pg_catalog.to_jsonb(l.value) FROM mlops_private.run_metric l
-                 WHERE l.run_id = r.run_id AND l.key = k.key ORDER BY l.step DESC LIMIT 1))
-          FROM k WHERE k.key IS NOT NULL), '{}') AS metrics,
+       CASE WHEN r.trained_id IS NULL THEN mlops_private.last_metrics(r.run_id)
+            ELSE r.metrics
+       END AS metrics,
        r.note
   FROM mlops_private.run r
   LEFT JOIN mlops_private.model m ON m.model_id = coalesce(r.trained_id, r.linked_id)

@@ -46,5 +46,6 @@ GRANT EXECUTE ON FUNCTION mlops_private.promotion_status(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.progress() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.label_parts(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.current_owner(oid, name, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION mlops_private.last_metrics(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.owns(oid, name, bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.metric_sign(text, boolean) TO PUBLIC;

@@ -30,6 +30,7 @@ PG_FUNCTION_INFO_V1(mlops_run_log_many);
 PG_FUNCTION_INFO_V1(mlops_run_link);
 PG_FUNCTION_INFO_V1(mlops_run_end);
 PG_FUNCTION_INFO_V1(mlops_run_drop);
+PG_FUNCTION_INFO_V1(mlops_last_metrics);
 PG_FUNCTION_INFO_V1(mlops_owns);
 PG_FUNCTION_INFO_V1(mlops_metric_sign);
 
@@ -293,6 +294,12 @@ mlops_run_drop(PG_FUNCTION_ARGS)
 	values[1] = CStringGetTextDatum(mlops_run_remove(run));
 	values[0] = Int64GetDatum(run);
 	return mlops_result_row(fcinfo, values, nulls);
+}
+
+Datum
+mlops_last_metrics(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(mlops_run_last_metrics(PG_GETARG_INT64(0), mlops_asking_role()));
 }
 
 Datum

@@ -20,7 +20,12 @@ my @same = ('-E', 'UTF8', '--locale=C', '--locale-provider=libc');
 @same = ('-E', 'UTF8', '--locale=C') if $old->pg_version < 15;
 $old->init(extra => \@same);
 $old->start;
-$old->safe_psql('postgres', 'CREATE ROLE ann LOGIN; CREATE EXTENSION mlops; GRANT CREATE ON SCHEMA public TO ann');
+$old->safe_psql('postgres', 'CREATE DATABASE governed');
+make_governed($old, 'governed');
+my $governed = governed_tables($old, 'governed');
+my @governed = governed_facts($old, 'governed');
+
+$old->safe_psql('postgres', 'CREATE EXTENSION mlops; GRANT CREATE ON SCHEMA public TO ann');
 make_rows($old, 'rows', 2000);
 $old->safe_psql('postgres', q{
 	GRANT SELECT ON rows TO ann;
@@ -37,11 +42,6 @@ my @facts = (
 	q{SELECT md5(string_agg(artifact::text, ' ' ORDER BY model_id, version)) FROM mlops_private.version},
 	q{SELECT * FROM mlops.labels},
 	q{SELECT sum(mlops.predict('price', r)), sum(mlops.predict('price@challenger', r)), sum(mlops.predict('risk', r)) FROM rows r});
-$old->safe_psql('postgres', 'CREATE DATABASE governed');
-make_governed($old, 'governed');
-my $governed = governed_tables($old, 'governed');
-my @governed = governed_facts($old, 'governed');
-
 my $marks = $old->safe_psql('postgres', q{SELECT count(*) FROM pg_attribute WHERE attoptions::text LIKE '%pg_attver%'});
 my $want = join "\n", map { $old->safe_psql('postgres', $_) } @facts;
 $old->stop;
@@ -89,7 +89,10 @@ $new->safe_psql('governed', q{
 	SELECT mlops.run_end(run) FROM mlops.runs WHERE experiment = 'cats';});
 isnt($new->safe_psql('governed', 'SELECT sealed FROM mlops.audit_seal()'), '0', 'governance: sealing goes on');
 is($new->safe_psql('governed', 'SELECT ok, first_bad, reason FROM mlops.audit_verify()'), 't||', 'governance: ... and the trail holds');
-# pg_upgrade makes another system identifier: names decide once
+# roles keep their OIDs, and rights go by them: who was renamed keeps what he had, who has
+# the name of a role that was dropped gets nothing, and who never had a right has none
+is($new->safe_psql('governed', q{SET ROLE robert; SELECT count(mlops.predict('price', r)) FROM rows r}), '2000', 'governance: a renamed role may');
+is(substr(sqlstate($new, q{SET ROLE pat; SELECT mlops.predict('risk', r) FROM rows r;}, 'governed'), 0, 5), '42704', 'governance: a role of the name of a dropped one may not');
 is(substr(sqlstate($new, q{SET ROLE cat; SELECT mlops.predict('risk', r) FROM rows r;}, 'governed'), 0, 5), '42704', 'governance: who had no right has none');
 is($new->safe_psql('governed', q{SET ROLE cat; SELECT count(*) FROM mlops.versions WHERE model = 'price'}), '3', 'governance: who had it has it');
 

@@ -51,6 +51,9 @@ extern Oid	mlops_asking_role(void);
  * it was recorded in the OID decides; elsewhere the name does.  InvalidOid: gone. */
 extern Oid	mlops_stored_role(Oid stored_oid, const char *stored_name, int64 stored_system);
 
+/* Do OIDs recorded in the cluster of this identifier mean the same in this one: it, or what pg_upgrade made of it? */
+extern bool mlops_system_is_known(int64 system);
+
 /* What this cluster is called in such a column: its system identifier. */
 extern int64 mlops_this_system(void);
 

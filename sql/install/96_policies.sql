@@ -101,3 +101,7 @@ CREATE POLICY readers ON mlops_private.snapshot_chunk FOR SELECT
 ALTER TABLE mlops_private.snapshot_part ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.snapshot_part FOR SELECT
     USING (false);
+
+ALTER TABLE mlops_private.known_system ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.known_system FOR SELECT
+    USING (mlops_private.may_database('audit'));

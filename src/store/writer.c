@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/snapmgr.h"
 
 #include "mlops/store.h"
 
@@ -42,6 +43,17 @@ end(MlWriter *w)
 	mlops_return_from_owner(&w->sw);
 }
 
+/* What is written now says which cluster it was; after pg_upgrade that is to be known (stored_role.c). */
+static void
+know_this_system(MlWriter *w)
+{
+	if (ActiveSnapshotSet() && mlops_system_is_known(mlops_this_system()))
+		return;
+	mlops_write_int8(w, mlops_this_system());
+	mlops_write_run(w, "INSERT INTO mlops_private.known_system (system) VALUES ($1)"
+					" ON CONFLICT DO NOTHING");
+}
+
 void
 mlops_write_begin(MlWriter *w, const char *command)
 {
@@ -49,6 +61,7 @@ mlops_write_begin(MlWriter *w, const char *command)
 	PreventCommandIfParallelMode(command);
 	PreventCommandDuringRecovery(command);
 	begin(w, false);
+	know_this_system(w);
 }
 
 void

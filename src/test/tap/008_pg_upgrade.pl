@@ -87,6 +87,7 @@ $new->safe_psql('governed', q{
 	SET ROLE cat;
 	SELECT mlops.set_alias('price:3', 'champion');
 	SELECT mlops.run_end(run) FROM mlops.runs WHERE experiment = 'cats';});
+is($new->safe_psql('governed', 'SELECT count(*) FROM mlops_private.known_system'), '2', 'governance: the new identifier is remembered, for the next upgrade');
 isnt($new->safe_psql('governed', 'SELECT sealed FROM mlops.audit_seal()'), '0', 'governance: sealing goes on');
 is($new->safe_psql('governed', 'SELECT ok, first_bad, reason FROM mlops.audit_verify()'), 't||', 'governance: ... and the trail holds');
 # roles keep their OIDs, and rights go by them: who was renamed keeps what he had, who has

@@ -89,6 +89,10 @@ sub goes_on
 	is($n->safe_psql($db, q{SELECT max(version) FROM mlops.versions WHERE model = 'price'}), '4', "$what: the next version");
 	is($n->safe_psql($db, q{SELECT string_agg(status, ' ' ORDER BY run) FROM mlops.runs WHERE experiment = 'cats'}), 'finished running', "$what: runs go on, and end");
 	isnt(sqlstate($n, q{SET ROLE ann; SELECT mlops.set_alias('risk:2', 'champion');}, $db), '', "$what: the policy holds");
+	is(as_role($n, $db, 'ann', q{SELECT rows FROM mlops.drop_snapshot('half')}), '1000', "$what: a snapshot can be dropped by its owner");
+	my $parts = $n->safe_psql($db, 'SELECT count(*) FROM mlops_private.snapshot_part');
+	as_role($n, $db, 'ann', q{SELECT mlops.snapshot('once_more', 'SELECT * FROM mlops.snapshot_rows(''snap'') AS t (' || definition || ')') FROM mlops.snapshots});
+	is($n->safe_psql($db, 'SELECT count(*) FROM mlops_private.snapshot_part'), $parts, "$what: and what is stored is found, not stored again");
 	# the request: who asked and who approved once may not approve, the second pair of eyes may
 	for my $role ('ann', 'dan')
 	{

@@ -11,6 +11,6 @@ CREATE TABLE mlops_private.known_system (
 );
 COMMENT ON TABLE mlops_private.known_system
   IS 'identifiers that this cluster has had since the extension was created; not dumped';
--- not dumped: in another cluster these OIDs are other roles'
+-- not dumped: mlops_private.known_system, since in another cluster these OIDs are other roles'
 INSERT INTO mlops_private.known_system
 SELECT system_identifier FROM pg_catalog.pg_control_system();

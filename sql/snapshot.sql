@@ -152,10 +152,18 @@ UPDATE mlops_private.snapshot_part p SET content = '\x'
   FROM mlops_private.snapshot_chunk c JOIN mlops_private.snapshot s USING (snapshot_id) WHERE c.hash = p.hash AND s.name = 'kept';
 SELECT * FROM mlops.snapshot_rows('kept') AS t(who name, v int);
 
+-- the client's encoding is nothing to what is stored
+CREATE TABLE snap.text AS SELECT jsonb_build_object('a', U&'\20ac') AS j, ARRAY[U&'\20ac'] AS a;
+SET client_encoding = 'LATIN1';
+SELECT rows FROM mlops.snapshot('text', 'snap.text');
+SELECT count(*) AS same FROM mlops.snapshot_rows('text') AS s(j jsonb, a text[]) JOIN snap.text t ON s.j = t.j AND s.a = t.a;
+RESET client_encoding;
+SELECT count(*) AS same FROM mlops.snapshot_rows('text') AS s(j jsonb, a text[]) JOIN snap.text t ON s.j = t.j AND s.a = t.a;
+SELECT rows FROM mlops.drop_snapshot('text');
 -- acts are on record
 SELECT action, object, count(*) FROM mlops_private.audit_pending WHERE action LIKE 'snapshot.%' AND object IN ('train', 'kinds', 'kept') GROUP BY 1, 2 ORDER BY 1, 2;
 
-SELECT mlops.drop_snapshot(snapshot) FROM mlops.snapshots;
+SELECT mlops.drop_snapshot(snapshot) FROM mlops.snapshots ORDER BY snapshot;
 SELECT mlops.drop_model(model) FROM mlops.models WHERE model LIKE 'snap\__';
 SELECT previous FROM mlops.label_column('snap.train', 'email', NULL);
 RESET search_path;

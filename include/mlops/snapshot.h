@@ -22,6 +22,7 @@ typedef struct MlSnapshotInfo
 {
 	int64		snapshot_id;
 	char		name[NAMEDATALEN];
+	char		encoding[NAMEDATALEN];	/* of its text */
 	Oid			owner;			/* current role that owns it; InvalidOid: gone */
 	int64		nrows;
 	int64		bytes;
@@ -41,7 +42,7 @@ typedef struct MlSnapshotInfo
 /* The snapshot of this name under the active snapshot, if the current user may use it; else error 42704. */
 extern void mlops_snapshot_find(const char *name, MlSnapshotInfo *info);
 
-/* Its row type; error where a type of it is gone. */
+/* Its row type; error where a type of it is gone, or its text has another encoding than the database. */
 extern TupleDesc mlops_snapshot_desc(const MlSnapshotInfo *info);
 
 /* Its rows, in order. */

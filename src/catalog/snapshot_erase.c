@@ -222,6 +222,7 @@ mlops_snapshot_erase(MlWriter *w, int64 snapshot_id, const char *key)
 {
 	MlSnapshotInfo info;
 	MemoryContext context;
+	MemoryContext chunk_context;
 	MemoryContext old;
 	Erasing		e;
 	Chunk	   *chunks;
@@ -237,11 +238,15 @@ mlops_snapshot_erase(MlWriter *w, int64 snapshot_id, const char *key)
 	e.snapshot_id = snapshot_id;
 	e.key = key;
 	prepare(&e, &info, context);
+	chunk_context = AllocSetContextCreate(context, "mlops erase chunk", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(chunk_context);
 	for (int i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		erase_chunk(&e, &chunks[i]);
+		MemoryContextReset(chunk_context);
 	}
+	MemoryContextSwitchTo(context);
 	if (e.erased > 0)
 	{
 		record(&e);

@@ -94,7 +94,6 @@ mlops_snapshot_load(MlWriter *w, MlSnapshotInfo *info)
 {
 	MemoryContext old = MemoryContextSwitchTo(w->caller);
 	int			n[4];
-	const char *encoding = NameStr(*DatumGetName(mlops_write_result(0, 13)));
 
 	memset(info, 0, sizeof(*info));
 	info->snapshot_id = DatumGetInt64(mlops_write_result(0, 1));
@@ -119,11 +118,7 @@ mlops_snapshot_load(MlWriter *w, MlSnapshotInfo *info)
 	info->is_kept = !mlops_write_isnull(0, 15);
 	if (info->is_kept)
 		info->keep_until = DatumGetTimestampTz(mlops_write_result(0, 15));
-	if (strcmp(encoding, GetDatabaseEncodingName()) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("snapshot \"%s\" was stored in another encoding", info->name),
-				 errdetail("It has %s, the database has %s.", encoding, GetDatabaseEncodingName())));
+	strlcpy(info->encoding, NameStr(*DatumGetName(mlops_write_result(0, 13))), NAMEDATALEN);
 	MemoryContextSwitchTo(old);
 }
 
@@ -155,6 +150,12 @@ mlops_snapshot_desc(const MlSnapshotInfo *info)
 {
 	TupleDesc	desc = CreateTemplateTupleDesc(info->ncolumns);
 
+	if (strcmp(info->encoding, GetDatabaseEncodingName()) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("snapshot \"%s\" was stored in another encoding", info->name),
+				 errdetail("It has %s, the database has %s.", info->encoding,
+						   GetDatabaseEncodingName())));
 	for (int i = 0; i < info->ncolumns; i++)
 	{
 		Oid			type;

@@ -114,7 +114,7 @@ receive_value(MlChunkType *type, const char *bytes, Size len)
 	/* as for a message of the protocol: a terminated copy */
 	initStringInfo(&buf);
 	appendBinaryStringInfo(&buf, bytes, (int) len);
-	value = ReceiveFunctionCall(&type->receive, &buf, type->ioparam, type->typmod);
+	value = mlops_receive_value(&type->receive, &buf, type->ioparam, type->typmod);
 	if (buf.cursor != buf.len)
 		damaged();
 	return value;

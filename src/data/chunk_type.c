@@ -122,6 +122,7 @@ init_sent(MlChunkType *type, const char *column, MemoryContext context)
 	fmgr_info_cxt(form->typsend, &type->send, context);
 	fmgr_info_cxt(form->typreceive, &type->receive, context);
 	ReleaseSysCache(tuple);
+	mlops_wire_prepare();
 }
 
 void

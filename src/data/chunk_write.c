@@ -124,7 +124,7 @@ string_of(WriteColumn *column, Datum value)
 			return s;
 		case CHUNK_NUMERIC:
 		case CHUNK_SENT:
-			bytes = (struct varlena *) SendFunctionCall(&column->type.send, value);
+			bytes = (struct varlena *) mlops_send_value(&column->type.send, value);
 			break;
 		default:
 			bytes = PG_DETOAST_DATUM_PACKED(value);

@@ -309,6 +309,15 @@ extern MlEvidence mlops_store_evidence(MlPlan *plan, MlStore *store);
 extern void mlops_require_rows(const MlPlan *plan, const MlReadResult *read);
 extern void mlops_raise_notices(const MlPlan *plan, const MlReadResult *read);
 
+/*
+ * wire.c: a type's send and receive functions in mlops_common_encoding(),
+ * whatever the client's encoding is; after mlops_wire_prepare()
+ */
+extern int	mlops_common_encoding(void);
+extern void mlops_wire_prepare(void);
+extern bytea *mlops_send_value(FmgrInfo *function, Datum value);
+extern Datum mlops_receive_value(FmgrInfo *function, StringInfo bytes, Oid ioparam, int32 typmod);
+
 /* impute.c: replacements of missing numbers; returns cells replaced */
 extern int64 mlops_learn_fills(MlSignature *sig, MlStore *store, bool weighted);
 

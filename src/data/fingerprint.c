@@ -179,49 +179,18 @@ classify(FingerType *type, Oid base)
 }
 
 /* What text is hashed in. */
-static int
-common_encoding(void)
-{
-	int			server = GetDatabaseEncoding();
-
-	return server == PG_SQL_ASCII || server == PG_MULE_INTERNAL ? server : PG_UTF8;
-}
-
 static MlString
 in_common_encoding(MlString s)
 {
 	char	   *converted;
 
-	if (GetDatabaseEncoding() == common_encoding())
+	if (GetDatabaseEncoding() == mlops_common_encoding())
 		return s;
 	converted = pg_server_to_any(s.data, s.len, PG_UTF8);
 	if (converted != s.data)
 		s.len = strlen(converted);
 	s.data = converted;
 	return s;
-}
-
-/* What a send function gives; that of types which are text converts to the client's encoding. */
-static bytea *
-send_value(FmgrInfo *function, Datum value)
-{
-	int			client = pg_get_client_encoding();
-	bytea	   *bytes;
-
-	if (client == common_encoding())
-		return SendFunctionCall(function, value);
-	if (SetClientEncoding(common_encoding()) < 0)
-		elog(ERROR, "encoding has not been prepared");
-	PG_TRY();
-	{
-		bytes = SendFunctionCall(function, value);
-	}
-	PG_FINALLY();
-	{
-		(void) SetClientEncoding(client);
-	}
-	PG_END_TRY();
-	return bytes;
 }
 
 /* The name of a type without its schema. */
@@ -255,8 +224,8 @@ init_other(FingerType *type, Oid base, MemoryContext context)
 				  &type->function, context);
 	ReleaseSysCache(tuple);
 	type->name = hash_type_name(base);
-	if (type->kind == KIND_SEND && PrepareClientEncoding(common_encoding()) < 0)
-		elog(ERROR, "could not prepare an encoding");
+	if (type->kind == KIND_SEND)
+		mlops_wire_prepare();
 }
 
 /* Allocates in CurrentMemoryContext, which is "context". */
@@ -682,7 +651,7 @@ value_words(FingerType *type, MemoryContext context, Datum value, uint64 out[2])
 			row_words(type, context, value, out);
 			break;
 		case KIND_SEND:
-			bytes = send_value(&type->function, value);
+			bytes = mlops_send_value(&type->function, value);
 			hash_words(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), out);
 			chain(out, type->name, type->name);
 			break;

@@ -36,9 +36,17 @@ static const char *const holds_on =
 bool
 mlops_hold_exists(MlWriter *w, const char *kind, const char *object)
 {
+	bool		fresh = !w->reads_only;
+	bool		held;
+
+	if (fresh)
+		mlops_fresh_begin(w);
 	mlops_write_text(w, kind);
 	mlops_write_text(w, object);
-	return mlops_write_run(w, holds_on) > 0;
+	held = mlops_write_run(w, holds_on) > 0;
+	if (fresh)
+		mlops_fresh_end(w);
+	return held;
 }
 
 void
@@ -50,13 +58,8 @@ mlops_hold_lock(MlWriter *w)
 void
 mlops_hold_check(MlWriter *w, const char *kind, const char *object)
 {
-	bool		held;
-
 	mlops_hold_lock(w);
-	mlops_fresh_begin(w);
-	held = mlops_hold_exists(w, kind, object);
-	mlops_fresh_end(w);
-	if (!held)
+	if (!mlops_hold_exists(w, kind, object))
 		return;
 	mlops_audit_denied("removal under legal hold", kind, object);
 	ereport(ERROR,

@@ -71,10 +71,12 @@ SELECT rows FROM mlops.snapshots WHERE snapshot = 'people_of_may';
 SELECT mlops.drop_snapshot('people_of_may');
 \set VERBOSITY default
 -- a maximum removes them, but for the hold
+SELECT snapshot FROM mlops.snapshot('promised', 'SELECT 1 AS x', keep => '1 year');
 SELECT mlops.set_retention('snapshots', NULL, '1 microsecond');
 SELECT kind, removed, kept_by_hold FROM mlops.apply_retention();
-SELECT snapshot FROM mlops.snapshots;
+SELECT snapshot FROM mlops.snapshots ORDER BY snapshot;
 SELECT mlops.release_hold(hold) > 0 AS released FROM mlops.holds WHERE released_at IS NULL;
+SELECT snapshot FROM mlops.drop_snapshot('promised');
 SELECT mlops.set_retention('snapshots', '1 day', NULL);
 SELECT place, status, items, detail FROM mlops.erase_subject('p8') WHERE place ~ 'snapshot|model';
 SELECT mlops.set_retention('snapshots', NULL, NULL);

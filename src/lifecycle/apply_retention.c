@@ -36,7 +36,8 @@ retain_snapshots(MlWriter *w, MlRetained *out)
 	mlops_hold_lock(w);
 	mlops_write_time(w, before);
 	n = mlops_write_run(w, "SELECT snapshot_id, name FROM mlops_private.snapshot"
-						" WHERE created_at < $1 ORDER BY snapshot_id FOR UPDATE");
+						" WHERE created_at < $1 AND (keep_until IS NULL OR keep_until <= now())"
+						" ORDER BY snapshot_id FOR UPDATE");
 	ids = MemoryContextAlloc(w->caller, (n + 1) * sizeof(int64));
 	names = MemoryContextAlloc(w->caller, (n + 1) * sizeof(char *));
 	for (uint64 i = 0; i < n; i++)

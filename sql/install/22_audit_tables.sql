@@ -97,6 +97,10 @@ CREATE TABLE mlops_private.audit_payload (
     erased_at    timestamptz,
     CONSTRAINT audit_payload_pkey PRIMARY KEY (event_id)
 );
+-- statistics would keep values that were erased
+ALTER TABLE mlops_private.audit_payload
+    ALTER salt SET STATISTICS 0,
+    ALTER payload SET STATISTICS 0;
 COMMENT ON TABLE mlops_private.audit_payload
   IS 'the facts of audited acts, which can be erased: the chain holds a salted hash of them';
 COMMENT ON COLUMN mlops_private.audit_payload.payload

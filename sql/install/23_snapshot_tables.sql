@@ -54,7 +54,10 @@ CREATE TABLE mlops_private.snapshot_part (
     CONSTRAINT snapshot_part_pkey PRIMARY KEY (hash),
     CONSTRAINT snapshot_part_hash_check CHECK (pg_catalog.octet_length(hash) = 32)
 );
-ALTER TABLE mlops_private.snapshot_part ALTER content SET STORAGE EXTERNAL;
+-- statistics would keep rows that were erased
+ALTER TABLE mlops_private.snapshot_part
+    ALTER content SET STORAGE EXTERNAL,
+    ALTER content SET STATISTICS 0;
 COMMENT ON TABLE mlops_private.snapshot_part
   IS 'rows of snapshots, compressed; hash: SHA-256 of the uncompressed bytes';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.snapshot_part', '');

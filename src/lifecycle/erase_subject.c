@@ -28,6 +28,8 @@
 #include "mlops/retention.h"
 #include "mlops/snapshot.h"
 
+#include "lifecycle_private.h"
+
 #define REQUEST_LEN 16
 
 typedef struct Report
@@ -56,7 +58,9 @@ static void
 add_out_of_reach(Report *report)
 {
 	static const char *const lines[][2] = {
-		{"notes, cards and reasons", "Texts that people wrote are not searched."},
+		{"notes, cards, reasons, runs, sources", "What people wrote is not searched: texts, parameters of runs, options, queries."},
+		{"model versions trained from your own tables",
+		"Whose rows they were is not on record; of what they learned, names of categories and classes were searched, numbers were not."},
 		{"your own tables", "Erase there yourself; pg_stats keeps values until ANALYZE, the files keep rows until VACUUM."},
 		{"write-ahead log and its archive", "Until it is recycled or removed."},
 		{"base backups and dumps", "Until they are removed."},
@@ -157,7 +161,7 @@ erase_snapshots(MlWriter *w, const char *key, Report *report)
 	add_line(report, "rows of snapshots", "done", rows,
 			 "Of snapshots whose key column says whose a row is.");
 	add_if(report, "rows of snapshots", "pending", rows,
-		   "Old row versions are in the file until VACUUM of mlops_private.snapshot_part.");
+		   "Old row versions are in the file until VACUUM FULL of mlops_private.snapshot_part; after VACUUM until they are overwritten.");
 	add_if(report, "snapshots", "blocked", held, "A legal hold is on them; they were not searched.");
 	add_if(report, "snapshots", "blocked", too_young,
 		   "The minimum time to keep snapshots is not over; they were not searched.");
@@ -166,6 +170,20 @@ erase_snapshots(MlWriter *w, const char *key, Report *report)
 	add_if(report, "model versions", "retrain needed", retrain,
 		   MemoryContextStrdup(report->context,
 							   psprintf("Trained on rows that are gone: %s.", versions.data)));
+}
+
+/* Versions that have the key itself, whatever they were trained from. */
+static void
+find_in_models(MlWriter *w, const char *key, Report *report)
+{
+	StringInfoData versions;
+	int64		n;
+
+	initStringInfo(&versions);
+	n = mlops_versions_with_name(w, key, &versions);
+	add_if(report, "model versions", "retrain needed", n,
+		   MemoryContextStrdup(report->context,
+							   psprintf("Have the key as a category or a class: %s.", versions.data)));
 }
 
 static void
@@ -178,7 +196,7 @@ erase_audit(MlWriter *w, const char *key, Report *report, MlAuditErased *erased)
 			 "Payload and salt are gone; the records stay and the chain verifies.");
 	if (erased->erased > 0)
 		add_line(report, place, "pending", erased->erased,
-				 "Old row versions are in the file until VACUUM of mlops_private.audit_payload.");
+				 "Old row versions are in the file until VACUUM FULL of mlops_private.audit_payload; after VACUUM until they are overwritten.");
 	if (erased->held > 0)
 		add_line(report, place, "blocked", erased->held,
 				 "A legal hold is on them.");
@@ -250,6 +268,7 @@ mlops_erase_subject_everywhere(MlWriter *w, const char *key, const char *reason)
 	report.first = NULL;
 	report.last = &report.first;
 	erase_snapshots(w, key, &report);
+	find_in_models(w, key, &report);
 	erase_audit(w, key, &report, &audit);
 	add_out_of_reach(&report);
 	record_request(w, reason, &audit, &report);

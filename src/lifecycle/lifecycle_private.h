@@ -11,6 +11,8 @@
 #ifndef MLOPS_LIFECYCLE_PRIVATE_H
 #define MLOPS_LIFECYCLE_PRIVATE_H
 
+#include "lib/stringinfo.h"
+
 #include "mlops/lifecycle.h"
 
 /* request.c: why this person must not approve, or NULL; static. */
@@ -35,5 +37,8 @@ extern void mlops_stage_write(MlWriter *w, const MlLocked *model, int version, c
 /* A protected alias moved: the new version is in production, the former one, unless another protected alias has it, is not any more. */
 extern void mlops_stage_moved(MlWriter *w, const MlLocked *model, const MlPolicy *policy,
 							  const char *alias, int previous, int version);
+
+/* erase_models.c: append "credit:3, ..." of the versions that have the key as a category or class; how many. */
+extern int64 mlops_versions_with_name(MlWriter *w, const char *key, StringInfo names);
 
 #endif							/* MLOPS_LIFECYCLE_PRIVATE_H */

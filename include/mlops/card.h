@@ -64,7 +64,4 @@ typedef struct MlCardChange
  */
 extern void mlops_card_set(const char *model, Jsonb *card, bool merge, MlCardChange *out);
 
-/* The newest revision's number, 0 for none; content (can be NULL): what it says, palloc'd in w->caller, NULL for none. */
-extern int	mlops_card_newest(MlWriter *w, int64 model_id, Jsonb **content);
-
 #endif							/* MLOPS_CARD_H */

@@ -45,12 +45,6 @@ extern void mlops_label_init(void);
 /* Take a label apart; palloc'd.  False: malformed; such a label counts as personal data of no kind, without a mask. */
 extern bool mlops_label_parse(const char *text, MlLabel *label);
 
-/* Error 22023 for a malformed label, WARNING for each unknown word of it. */
-extern void mlops_label_check(const char *text);
-
-/* The label of a column, palloc'd, or NULL. */
-extern char *mlops_label_get(Oid relid, AttrNumber attnum);
-
 /*
  * Set the label of a column of a table, view, materialized view or foreign
  * table; NULL removes it.  Returns the one before (NULL: none).  The caller has

@@ -57,7 +57,7 @@ mlops_set_alias(PG_FUNCTION_ARGS)
 	MlModelRef	ref;
 	MlLocked	model;
 	char	   *alias;
-	char	   *reason = mlops_arg_text(fcinfo, 3);
+	char	   *reason = mlops_arg_remark(fcinfo, 3, "reason");
 	int			version;
 	int			previous;
 
@@ -79,7 +79,7 @@ mlops_drop_alias(PG_FUNCTION_ARGS)
 	MlLocked	model;
 	char	   *name = mlops_arg_model_name(fcinfo);
 	char	   *alias = alias_arg(fcinfo);
-	char	   *reason = mlops_arg_text(fcinfo, 2);
+	char	   *reason = mlops_arg_remark(fcinfo, 2, "reason");
 	int			version;
 	Datum		values[3];
 	bool		nulls[3] = {false, false, false};
@@ -103,7 +103,7 @@ mlops_rollback(PG_FUNCTION_ARGS)
 	MlLocked	model;
 	char	   *name = mlops_arg_model_name(fcinfo);
 	char	   *alias = alias_arg(fcinfo);
-	char	   *reason = mlops_arg_text(fcinfo, 2);
+	char	   *reason = mlops_arg_remark(fcinfo, 2, "reason");
 	int			version;
 	int			previous;
 

@@ -130,7 +130,7 @@ mlops_request_promotion(PG_FUNCTION_ARGS)
 	MlPromotion promotion;
 
 	mlops_name_check(alias, "an alias");
-	mlops_promotion_request(name, version, alias, mlops_arg_text(fcinfo, 3),
+	mlops_promotion_request(name, version, alias, mlops_arg_remark(fcinfo, 3, "reason"),
 							PG_ARGISNULL(4) ? NULL : PG_GETARG_INTERVAL_P(4), &promotion);
 	return promotion_row(fcinfo, &promotion);
 }
@@ -141,7 +141,7 @@ decide(FunctionCallInfo fcinfo, bool approve)
 	MlPromotion promotion;
 
 	mlops_arg_require(fcinfo, 0, "request");
-	mlops_promotion_decide(PG_GETARG_INT64(0), approve, mlops_arg_text(fcinfo, 1), &promotion);
+	mlops_promotion_decide(PG_GETARG_INT64(0), approve, mlops_arg_remark(fcinfo, 1, "comment"), &promotion);
 	return promotion_row(fcinfo, &promotion);
 }
 

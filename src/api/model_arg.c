@@ -40,6 +40,21 @@ mlops_arg_name(FunctionCallInfo fcinfo, int arg)
 	return PG_ARGISNULL(arg) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(arg)));
 }
 
+#define REMARK_LEN 10000
+
+char *
+mlops_arg_remark(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	if (PG_ARGISNULL(arg))
+		return NULL;
+	if (VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(arg)) > REMARK_LEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("%s is too long", name),
+				 errdetail("At most %d bytes are kept.", REMARK_LEN)));
+	return mlops_arg_text(fcinfo, arg);
+}
+
 char *
 mlops_arg_required(FunctionCallInfo fcinfo, int arg, const char *name)
 {

@@ -25,7 +25,10 @@ extern void mlops_arg_require(FunctionCallInfo fcinfo, int arg, const char *name
 extern char *mlops_arg_text(FunctionCallInfo fcinfo, int arg);
 extern char *mlops_arg_name(FunctionCallInfo fcinfo, int arg);
 
-/* The same where NULL is an error that names the argument. */
+/* A text that people write beside an act (a reason, a note): NULL, or at most 10,000 bytes (error 22001). */
+extern char *mlops_arg_remark(FunctionCallInfo fcinfo, int arg, const char *name);
+
+/* A text argument where NULL is an error that names it. */
 extern char *mlops_arg_required(FunctionCallInfo fcinfo, int arg, const char *name);
 
 /* A model's plain name as argument 0: no alias, no version. */

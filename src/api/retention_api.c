@@ -110,7 +110,7 @@ mlops_place_hold(PG_FUNCTION_ARGS)
 				 errmsg("a hold on the audit trail is on all of it"),
 				 errhint("Leave the object out; a hold on a model keeps its part of the trail.")));
 	mlops_write_begin(&w, "mlops.place_hold()");
-	values[0] = Int64GetDatum(mlops_hold_place(&w, kind, object, mlops_arg_text(fcinfo, 2)));
+	values[0] = Int64GetDatum(mlops_hold_place(&w, kind, object, mlops_arg_remark(fcinfo, 2, "reason")));
 	mlops_write_end(&w);
 	values[1] = CStringGetTextDatum(kind);
 	values[2] = object ? CStringGetTextDatum(object) : (Datum) 0;
@@ -143,7 +143,7 @@ mlops_erase_subject(PG_FUNCTION_ARGS)
 	key = mlops_arg_text(fcinfo, 0);
 	InitMaterializedSRF(fcinfo, 0);
 	mlops_write_begin(&w, "mlops.erase_subject()");
-	report = mlops_erase_subject_everywhere(&w, key, mlops_arg_text(fcinfo, 1));
+	report = mlops_erase_subject_everywhere(&w, key, mlops_arg_remark(fcinfo, 1, "reason"));
 	mlops_write_end(&w);
 	for (; report; report = report->next)
 	{

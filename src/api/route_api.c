@@ -163,7 +163,7 @@ mlops_route(PG_FUNCTION_ARGS)
 		read_split(PG_GETARG_JSONB_P(1), &wanted);
 	if (!PG_ARGISNULL(2))
 		read_shadow(PG_GETARG_ARRAYTYPE_P(2), &wanted);
-	wanted.salt = mlops_arg_text(fcinfo, 3);
+	wanted.salt = mlops_arg_remark(fcinfo, 3, "salt");
 	mlops_write_begin(&w, "mlops.route()");
 	mlops_registry_lock(&w, name, ML_PRIVILEGE_DEPLOY, false, &model);
 	for (int i = 0; i < wanted.narms; i++)

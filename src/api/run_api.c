@@ -134,7 +134,7 @@ mlops_run_start(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("parent must be at least 1")));
 	values[0] = Int64GetDatum(mlops_run_of_experiment(experiment, name, params,
-													  mlops_arg_text(fcinfo, 3),
+													  mlops_arg_remark(fcinfo, 3, "note"),
 													  parent, &started_at));
 	values[1] = CStringGetTextDatum(experiment);
 	set_text(&values[2], &nulls[2], name);
@@ -277,7 +277,7 @@ mlops_run_end(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("status must be finished, failed or killed")));
-	values[1] = CStringGetTextDatum(mlops_run_finish(run, status, mlops_arg_text(fcinfo, 2), &seconds));
+	values[1] = CStringGetTextDatum(mlops_run_finish(run, status, mlops_arg_remark(fcinfo, 2, "note"), &seconds));
 	values[0] = Int64GetDatum(run);
 	values[2] = CStringGetTextDatum(status);
 	values[3] = Float8GetDatum(seconds);

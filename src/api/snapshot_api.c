@@ -43,7 +43,7 @@ mlops_snapshot(PG_FUNCTION_ARGS)
 	s.name = mlops_arg_text(fcinfo, 0);
 	mlops_name_check(s.name, "a snapshot");
 	s.key = mlops_arg_name(fcinfo, 2);
-	s.note = mlops_arg_text(fcinfo, 3);
+	s.note = mlops_arg_remark(fcinfo, 3, "note");
 	if (!PG_ARGISNULL(4))
 	{
 		s.is_kept = true;

@@ -103,7 +103,7 @@ read_call(FunctionCallInfo fcinfo, MlTrainCall *call)
 	call->alias = mlops_arg_text(fcinfo, ARG_ALIAS);
 	if (call->alias)
 		mlops_name_check(call->alias, "alias");
-	call->note = mlops_arg_text(fcinfo, ARG_NOTE);
+	call->note = mlops_arg_remark(fcinfo, ARG_NOTE, "note");
 	call->options = mlops_arg_jsonb(fcinfo, ARG_OPTIONS);
 	algorithm = mlops_arg_text(fcinfo, ARG_ALGORITHM);
 	if (strcmp(algorithm, "auto") != 0)

@@ -154,8 +154,9 @@ mlops_label_parse(const char *text, MlLabel *label)
 	return false;
 }
 
-void
-mlops_label_check(const char *text)
+/* Error 22023 for a malformed label, WARNING for each unknown word of it. */
+static void
+check_label(const char *text)
 {
 	MlLabel		label;
 
@@ -203,22 +204,13 @@ check_relabel(const ObjectAddress *object, const char *label)
 				 errmsg("mlops labels columns only"),
 				 errhint("Use SECURITY LABEL FOR mlops ON COLUMN, or mlops.label_column().")));
 	check_place(object->objectId, object->objectSubId);
-	mlops_label_check(label);
+	check_label(label);
 }
 
 void
 mlops_label_init(void)
 {
 	register_label_provider(MLOPS_LABEL_PROVIDER, check_relabel);
-}
-
-char *
-mlops_label_get(Oid relid, AttrNumber attnum)
-{
-	ObjectAddress object;
-
-	ObjectAddressSubSet(object, RelationRelationId, relid, attnum);
-	return GetSecurityLabel(&object, MLOPS_LABEL_PROVIDER);
 }
 
 char *
@@ -229,7 +221,7 @@ mlops_label_set(Oid relid, AttrNumber attnum, const char *text)
 
 	check_place(relid, attnum);
 	if (text != NULL)
-		mlops_label_check(text);
+		check_label(text);
 	ObjectAddressSubSet(object, RelationRelationId, relid, attnum);
 	previous = GetSecurityLabel(&object, MLOPS_LABEL_PROVIDER);
 	SetSecurityLabel(&object, MLOPS_LABEL_PROVIDER, text);

@@ -53,7 +53,9 @@ mlops_retention_set(MlWriter *w, const char *kind, const MlRetentionRule *rule)
 
 	add_interval(w, rule->minimum);
 	add_interval(w, rule->maximum);
-	mlops_write_run(w, "SELECT coalesce($1 < '0', false), coalesce($2 <= '0', false), coalesce($1 > $2, false)");
+	/* the differences raise an error where no time is that long ago */
+	mlops_write_run(w, "SELECT coalesce($1 < '0', false), coalesce($2 <= '0', false), coalesce($1 > $2, false),"
+					" now() - $1, now() - $2");
 	if (DatumGetBool(mlops_write_result(0, 1)) || DatumGetBool(mlops_write_result(0, 2)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -21,8 +21,9 @@
 #include "mlops/gov.h"
 #include "mlops/jsonb_out.h"
 
-int
-mlops_card_newest(MlWriter *w, int64 model_id, Jsonb **content)
+/* The newest revision's number, 0 for none; content: what it says, palloc'd in w->caller, NULL for none. */
+static int
+newest_card(MlWriter *w, int64 model_id, Jsonb **content)
 {
 	if (content)
 		*content = NULL;
@@ -150,7 +151,7 @@ mlops_card_set(const char *name, Jsonb *card, bool merge, MlCardChange *out)
 
 	mlops_write_begin(&w, "mlops.set_card()");
 	mlops_registry_lock(&w, name, privilege, false, &model);
-	out->revision = mlops_card_newest(&w, model.model_id, &before);
+	out->revision = newest_card(&w, model.model_id, &before);
 	if (before == NULL)
 		before = empty_object();
 	after = apply(&w, before, card, merge);

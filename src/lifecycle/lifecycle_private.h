@@ -31,9 +31,6 @@ extern MlActor mlops_actor_current(const MlWriter *w);
 /* Five arguments in the same order, for the one who is asking. */
 extern void mlops_write_actor(MlWriter *w);
 
-/* stage.c: audited; nothing happens where the stage is that already. */
-extern void mlops_stage_write(MlWriter *w, const MlLocked *model, int version, const char *stage);
-
 /* A protected alias moved: the new version is in production, the former one, unless another protected alias has it, is not any more. */
 extern void mlops_stage_moved(MlWriter *w, const MlLocked *model, const MlPolicy *policy,
 							  const char *alias, int previous, int version);

@@ -39,8 +39,9 @@ stage_of(MlWriter *w, const MlLocked *model, int version)
 	return mlops_write_string(w, 0, 1);
 }
 
-void
-mlops_stage_write(MlWriter *w, const MlLocked *model, int version, const char *stage)
+/* Audited; nothing happens where the stage is that already. */
+static void
+write_stage(MlWriter *w, const MlLocked *model, int version, const char *stage)
 {
 	char	   *previous = stage_of(w, model, version);
 	JsonbParseState *state = NULL;
@@ -92,9 +93,9 @@ mlops_stage_moved(MlWriter *w, const MlLocked *model, const MlPolicy *policy,
 	if (previous == version)
 		return;
 	if (version != 0)
-		mlops_stage_write(w, model, version, PRODUCTION);
+		write_stage(w, model, version, PRODUCTION);
 	if (previous != 0 && *protected_aliases(w, model, policy, previous, alias) == '\0')
-		mlops_stage_write(w, model, previous, ARCHIVED);
+		write_stage(w, model, previous, ARCHIVED);
 }
 
 void
@@ -163,7 +164,7 @@ mlops_stage_set(const char *name, int version, const char *stage)
 	mlops_registry_check_version(&w, &model, version);
 	check_policy(&w, &model, version, stage);
 	previous = stage_of(&w, &model, version);
-	mlops_stage_write(&w, &model, version, stage);
+	write_stage(&w, &model, version, stage);
 	mlops_write_end(&w);
 	return previous;
 }

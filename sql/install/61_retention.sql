@@ -1,4 +1,4 @@
-/* sql/install/57_retention.sql: retention, legal hold, erasure. */
+/* sql/install/61_retention.sql: retention, legal hold, erasure. */
 
 CREATE FUNCTION mlops.set_retention(
     kind text,

@@ -1,4 +1,4 @@
-/* sql/install/56_labels.sql: labels of columns: personal data, and how it is masked.
+/* sql/install/59_labels.sql: labels of columns: personal data, and how it is masked.
  *
  * The labels are the server's own (SECURITY LABEL FOR mlops ON COLUMN ...), in pg_seclabel,
  * where everybody can read them and from where pg_dump takes them.

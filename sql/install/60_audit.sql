@@ -1,4 +1,4 @@
-/* sql/install/56_audit.sql: the audit trail: sealing, checking, reading.
+/* sql/install/60_audit.sql: the audit trail: sealing, checking, reading.
  *
  * All of it needs the database-wide privilege "audit".
  */

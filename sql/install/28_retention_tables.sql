@@ -1,4 +1,4 @@
-/* sql/install/23_retention_tables.sql: how long things are kept, and what must be kept. */
+/* sql/install/28_retention_tables.sql: how long things are kept, and what must be kept. */
 
 CREATE TABLE mlops_private.retention_rule (
     kind       text NOT NULL,

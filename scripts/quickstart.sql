@@ -72,7 +72,7 @@ SELECT round(mlops.predict('credit', a)::numeric, 3) AS champion,
 \echo
 SELECT * FROM mlops.set_alias('credit@challenger', 'champion');
 
-SELECT * FROM mlops.set_alias('credit:1', 'champion');
+SELECT * FROM mlops.rollback('credit', reason => 'only a demo');
 
 \echo
 \echo '==== 4  Trees: nothing to fill in, encode or scale; auto compares on the same held-out rows ======='
@@ -136,5 +136,11 @@ SELECT species, count(*), round(mlops.predict(mlops.fit('linear_regression', bod
 \echo '==== 8  What there is ============================================================================'
 \echo
 SELECT model, task, owner, versions, champion FROM mlops.models;
+
+\echo
+\echo '---- and who did what: written with the act itself, later sealed into a chain of hashes'
+\echo
+SELECT actor, action, object, payload->>'version' AS version, payload->>'previous' AS before, payload->>'reason' AS reason
+  FROM mlops.audit ORDER BY event_id;
 \set ECHO none
 \echo

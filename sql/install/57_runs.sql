@@ -84,7 +84,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'mlops_run_drop'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION mlops.run_drop(bigint)
-  IS 'remove a run of one''s own with its metrics; the runs of trainings stay as long as their model';
+  IS 'remove a run of yours with its metrics; the runs of trainings stay as long as their model';
 
 -- private: what views, policies and leaderboard() ask
 

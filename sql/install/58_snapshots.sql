@@ -17,7 +17,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'mlops_snapshot'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION mlops.snapshot(text, text, name, text, interval)
-  IS 'keep a compressed copy of a source''s rows; snapshot:NAME is a source then. key: the column that says whose a row is, for erasing; keep: how long at least';
+  IS 'keep a compressed copy of a source''s rows, then a source as snapshot:NAME; key: the column that says whose a row is, for erasing; keep: how long at least';
 
 CREATE FUNCTION mlops.drop_snapshot(
     name text,
@@ -40,7 +40,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'mlops_erase_from_snapshot'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION mlops.erase_from_snapshot(text, text)
-  IS 'remove the rows whose key column, as text, is this from a snapshot';
+  IS 'take somebody''s rows out of a snapshot: those whose key column, as text, is the key';
 
 CREATE FUNCTION mlops.snapshot_rows(
     name text)
@@ -91,4 +91,4 @@ SELECT s.name::text AS snapshot,
   FROM mlops_private.snapshot s
  WHERE mlops_private.owns(s.owner_oid, s.owner_name, s.owner_system);
 COMMENT ON VIEW mlops.snapshots
-  IS 'snapshots you may use';
+  IS 'copies of training sets that you may use; definition is the list of columns for snapshot_rows()';

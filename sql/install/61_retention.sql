@@ -11,7 +11,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'mlops_set_retention'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION mlops.set_retention(text, interval, interval)
-  IS 'how long things of a kind (audit, snapshots) are kept at least and at most; null is no bound';
+  IS 'say how long things of a kind (audit, snapshots) are kept at least and at most; null is no bound';
 
 CREATE FUNCTION mlops.apply_retention(
     OUT kind text,
@@ -22,7 +22,7 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'mlops_apply_retention'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION mlops.apply_retention()
-  IS 'remove what is older than its maximum and under no hold';
+  IS 'remove what is older than its maximum, under no hold, and not promised to be kept longer';
 
 CREATE FUNCTION mlops.place_hold(
     kind text,

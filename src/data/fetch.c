@@ -133,9 +133,26 @@ mlops_query_is_fickle(Query *query)
 		fickle_walker((Node *) query, NULL);
 }
 
+/* Functions of a source can SET ROLE; what follows would be done and recorded as another role. */
+static void
+require_same_role(Oid role, int context)
+{
+	Oid			now;
+	int			now_context;
+
+	GetUserIdAndSecContext(&now, &now_context);
+	if (now != role || now_context != context)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the current role changed while the source was read"),
+				 errhint("A function that the source calls changes it.")));
+}
+
 bool
 mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg)
 {
+	Oid			role;
+	int			context;
 	Tuplestorestate *kept;
 	Query	   *query;
 	bool		has_policy;
@@ -146,6 +163,7 @@ mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg)
 	kept = mlops_source_kept(source);
 	if (kept != NULL)
 		return fetch_kept(source, kept, receive, arg);
+	GetUserIdAndSecContext(&role, &context);
 	query = mlops_source_analyze(source);
 	has_policy = policy_walker((Node *) query, NULL);
 	memset(&fr, 0, sizeof(fr));
@@ -170,6 +188,7 @@ mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg)
 	ExecutorEnd(qd);
 	FreeQueryDesc(qd);
 	PopActiveSnapshot();
+	require_same_role(role, context);
 	return has_policy;
 }
 

@@ -197,6 +197,9 @@ typedef struct MlRoute
 /* In CurrentMemoryContext. */
 extern MlRoute *mlops_route_load(int64 model_id);
 
+/* Has any key the alias? */
+extern bool mlops_route_gives(const MlRoute *route, const char *alias);
+
 /* The alias for a key, which is in UTF-8. */
 extern const char *mlops_route_variant(const MlRoute *route, const char *key, int len);
 

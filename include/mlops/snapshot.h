@@ -18,12 +18,16 @@
 #include "mlops/store.h"
 
 /* A snapshot as it is stored. */
+/* Parts are shared by snapshots of one owner, who is told from others by this. */
+#define MLOPS_STORE_KEY_LEN (NAMEDATALEN + 64)
+
 typedef struct MlSnapshotInfo
 {
 	int64		snapshot_id;
 	char		name[NAMEDATALEN];
 	char		encoding[NAMEDATALEN];	/* of its text */
 	Oid			owner;			/* current role that owns it; InvalidOid: gone */
+	char		store_key[MLOPS_STORE_KEY_LEN]; /* of its parts */
 	int64		nrows;
 	int64		bytes;
 	int			ncolumns;
@@ -50,8 +54,12 @@ typedef void (*MlSnapshotRow) (void *arg, Datum *values, bool *nulls);
 extern void mlops_snapshot_scan(const MlSnapshotInfo *info, TupleDesc desc, MlSnapshotRow row, void *arg);
 
 /* One part's content, checked against its hash; palloc'd. */
-extern char *mlops_snapshot_unpack(Datum content, const void *hash, Size *len);
-extern void mlops_snapshot_hash(const char *bytes, Size len, uint8 *hash);	/* 32 bytes */
+extern char *mlops_snapshot_unpack(const char *store_key, Datum content, const void *hash, Size *len);
+extern void mlops_snapshot_hash(const char *store_key, const char *bytes, Size len,
+								uint8 *hash);	/* 32 bytes */
+
+/* The store key of an owner as the snapshot's row has it. */
+extern void mlops_snapshot_store_key(Oid owner_oid, const char *owner_name, int64 owner_system, char *out);
 
 /* What "snapshot:NAME" means as a source (mlops_source_stored). */
 extern bool mlops_snapshot_source(const char *text, MlStoredSource *stored);

@@ -1,7 +1,7 @@
 /* sql/install/23_snapshot_tables.sql: copies of training sets.
  *
- * A snapshot is a list of chunks; a chunk's bytes are stored once, under the SHA-256 of
- * what they are uncompressed, however many snapshots have it.
+ * A snapshot is a list of chunks; a chunk's bytes are stored once for each owner, under the
+ * SHA-256 of the owner and what they are uncompressed, however many snapshots have it.
  */
 
 CREATE SEQUENCE mlops_private.snapshot_id_seq
@@ -59,7 +59,7 @@ ALTER TABLE mlops_private.snapshot_part
     ALTER content SET STORAGE EXTERNAL,
     ALTER content SET STATISTICS 0;
 COMMENT ON TABLE mlops_private.snapshot_part
-  IS 'rows of snapshots, compressed; hash: SHA-256 of the uncompressed bytes';
+  IS 'rows of snapshots, compressed; hash: SHA-256 of the owner and the uncompressed bytes';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.snapshot_part', '');
 
 CREATE TABLE mlops_private.snapshot_chunk (

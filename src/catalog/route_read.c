@@ -73,6 +73,17 @@ mlops_route_load(int64 model_id)
 	return route;
 }
 
+bool
+mlops_route_gives(const MlRoute *route, const char *alias)
+{
+	for (int i = 0; route->narms > 0 && i < MLOPS_SLOTS; i++)
+	{
+		if (strcmp(NameStr(route->arms[route->slots[i]]), alias) == 0)
+			return true;
+	}
+	return false;
+}
+
 const char *
 mlops_route_variant(const MlRoute *route, const char *key, int len)
 {

@@ -43,6 +43,7 @@ typedef struct Erasing
 {
 	MlWriter   *w;
 	int64		snapshot_id;
+	const char *store_key;
 	const char *key;
 	int			column;			/* of the key */
 	FmgrInfo	output;
@@ -145,7 +146,7 @@ replace_chunk(Erasing *e, const Chunk *chunk, const char *bytes, Size len, int n
 		return;
 	}
 	packed = mlops_lz4_pack(bytes, len, &packed_len);
-	mlops_snapshot_hash(bytes, len, hash);
+	mlops_snapshot_hash(e->store_key, bytes, len, hash);
 	mlops_snapshot_write_part(e->w, hash, packed, packed_len);
 	mlops_write_int8(e->w, e->snapshot_id);
 	mlops_write_int4(e->w, chunk->seq);
@@ -170,7 +171,7 @@ erase_chunk(Erasing *e, const Chunk *chunk)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("snapshot is damaged")));
-	bytes = mlops_snapshot_unpack(mlops_write_result(0, 1), chunk->hash, &len);
+	bytes = mlops_snapshot_unpack(e->store_key, mlops_write_result(0, 1), chunk->hash, &len);
 	erased = filter_chunk(e, mlops_chunk_open(e->reader, bytes, len));
 	pfree(bytes);
 	nrows = mlops_chunk_writer_rows(e->writer);
@@ -236,6 +237,7 @@ mlops_snapshot_erase(MlWriter *w, int64 snapshot_id, const char *key)
 	memset(&e, 0, sizeof(e));
 	e.w = w;
 	e.snapshot_id = snapshot_id;
+	e.store_key = info.store_key;
 	e.key = key;
 	prepare(&e, &info, context);
 	chunk_context = AllocSetContextCreate(context, "mlops erase chunk", ALLOCSET_DEFAULT_SIZES);

@@ -7,6 +7,11 @@
  * query does, and another session's drop is seen when the next query begins.
  * Each part is checked against its hash before anything in it is looked at.
  *
+ * The hash of a part is of its owner and its bytes: two snapshots of one owner
+ * share what they have in common, those of two owners do not.  Whoever takes a
+ * snapshot can count the rows it added, so if parts were shared between owners
+ * one could find out by trying what others have stored.
+ *
  * IDENTIFICATION
  *	  src/catalog/snapshot_read.c
  *
@@ -101,6 +106,9 @@ mlops_snapshot_load(MlWriter *w, MlSnapshotInfo *info)
 	info->owner = mlops_stored_role(DatumGetObjectId(mlops_write_result(0, 3)),
 									NameStr(*DatumGetName(mlops_write_result(0, 4))),
 									DatumGetInt64(mlops_write_result(0, 5)));
+	mlops_snapshot_store_key(DatumGetObjectId(mlops_write_result(0, 3)),
+							 NameStr(*DatumGetName(mlops_write_result(0, 4))),
+							 DatumGetInt64(mlops_write_result(0, 5)), info->store_key);
 	info->nrows = DatumGetInt64(mlops_write_result(0, 6));
 	info->bytes = DatumGetInt64(mlops_write_result(0, 7));
 	info->names = load_texts(8, &n[0]);
@@ -173,11 +181,20 @@ mlops_snapshot_desc(const MlSnapshotInfo *info)
 }
 
 void
-mlops_snapshot_hash(const char *bytes, Size len, uint8 *hash)
+mlops_snapshot_store_key(Oid owner_oid, const char *owner_name, int64 owner_system, char *out)
+{
+	snprintf(out, MLOPS_STORE_KEY_LEN, "%u " INT64_FORMAT " %s", owner_oid, owner_system, owner_name);
+}
+
+void
+mlops_snapshot_hash(const char *store_key, const char *bytes, Size len, uint8 *hash)
 {
 	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
 
-	if (pg_cryptohash_init(ctx) < 0 || pg_cryptohash_update(ctx, (const uint8 *) bytes, len) < 0 ||
+	/* with its terminating zero */
+	if (pg_cryptohash_init(ctx) < 0 ||
+		pg_cryptohash_update(ctx, (const uint8 *) store_key, strlen(store_key) + 1) < 0 ||
+		pg_cryptohash_update(ctx, (const uint8 *) bytes, len) < 0 ||
 		pg_cryptohash_final(ctx, hash, PG_SHA256_DIGEST_LENGTH) < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
@@ -187,14 +204,14 @@ mlops_snapshot_hash(const char *bytes, Size len, uint8 *hash)
 }
 
 char *
-mlops_snapshot_unpack(Datum content, const void *hash, Size *len)
+mlops_snapshot_unpack(const char *store_key, Datum content, const void *hash, Size *len)
 {
 	struct varlena *packed = PG_DETOAST_DATUM_PACKED(content);
 	char	   *bytes = mlops_lz4_unpack(VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed), len);
 	uint8		actual[PG_SHA256_DIGEST_LENGTH];
 
 	if (bytes != NULL)
-		mlops_snapshot_hash(bytes, *len, actual);
+		mlops_snapshot_hash(store_key, bytes, *len, actual);
 	if (bytes == NULL || memcmp(actual, hash, PG_SHA256_DIGEST_LENGTH) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
@@ -204,7 +221,7 @@ mlops_snapshot_unpack(Datum content, const void *hash, Size *len)
 
 /* The bytes of the part of this hash. */
 static char *
-read_part(Datum hash, Size *len)
+read_part(const char *store_key, Datum hash, Size *len)
 {
 	struct varlena *h = PG_DETOAST_DATUM(hash);
 	MlLookup	lookup;
@@ -218,7 +235,7 @@ read_part(Datum hash, Size *len)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("snapshot is damaged")));
-	bytes = mlops_snapshot_unpack(mlops_lookup_column(&lookup, PART_CONTENT), VARDATA(h), len);
+	bytes = mlops_snapshot_unpack(store_key, mlops_lookup_column(&lookup, PART_CONTENT), VARDATA(h), len);
 	mlops_lookup_end(&lookup);
 	return bytes;
 }
@@ -244,7 +261,7 @@ mlops_snapshot_scan(const MlSnapshotInfo *info, TupleDesc desc, MlSnapshotRow ro
 	{
 		MemoryContext old = MemoryContextSwitchTo(chunk_context);
 		Size		len;
-		char	   *bytes = read_part(mlops_scan_column(&scan, tuple, CHUNK_HASH), &len);
+		char	   *bytes = read_part(info->store_key, mlops_scan_column(&scan, tuple, CHUNK_HASH), &len);
 		int			n = mlops_chunk_open(reader, bytes, len);
 
 		MemoryContextSwitchTo(old);

@@ -7,7 +7,7 @@
  * is full, the chunk is written as the extension's owner.  One chunk is in
  * memory at a time.
  *
- * Parts are shared, by snapshots of other owners, too.  Who takes a snapshot
+ * Parts are shared by snapshots of one owner.  Who takes a snapshot
  * locks the parts it finds there, so that nobody removes them before it
  * commits; who drops one removes what nobody refers to and nobody has locked.
  * What it leaves behind for that reason is removed by the next drop.
@@ -46,6 +46,7 @@
 typedef struct Writing
 {
 	int64		snapshot_id;
+	char		store_key[MLOPS_STORE_KEY_LEN];
 	int			seq;
 	int64		bytes;
 } Writing;
@@ -114,8 +115,8 @@ check_key(TupleDesc desc, const char *key)
 }
 
 /* The snapshot's row, still without what its rows will say. */
-static int64
-insert_row(MlSource *source, const MlNewSnapshot *s)
+static void
+insert_row(MlSource *source, const MlNewSnapshot *s, Writing *writing)
 {
 	TupleDesc	desc = source->desc;
 	int			n = desc->natts;
@@ -123,7 +124,6 @@ insert_row(MlSource *source, const MlNewSnapshot *s)
 	const char **types = palloc(sizeof(char *) * Max(n, 1));
 	const char *const *labels = mlops_source_labels(source);
 	MlWriter	w;
-	int64		id = 0;
 
 	describe_columns(desc, names, types);
 	check_key(desc, s->key);
@@ -147,13 +147,13 @@ insert_row(MlSource *source, const MlNewSnapshot *s)
 						" column_names, column_types, column_keys, column_labels, encoding, key, note, created_by, keep_until)"
 						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 						" ON CONFLICT (name) DO NOTHING RETURNING snapshot_id") > 0)
-		id = DatumGetInt64(mlops_write_result(0, 1));
+		writing->snapshot_id = DatumGetInt64(mlops_write_result(0, 1));
+	mlops_snapshot_store_key(w.role, NameStr(w.role_name), mlops_this_system(), writing->store_key);
 	mlops_write_end(&w);
-	if (id == 0)
+	if (writing->snapshot_id == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("snapshot \"%s\" already exists", s->name)));
-	return id;
 }
 
 void
@@ -174,7 +174,7 @@ write_chunk(void *arg, const char *bytes, Size len, int nrows)
 	char	   *packed = mlops_lz4_pack(bytes, len, &packed_len);
 	MlWriter	w;
 
-	mlops_snapshot_hash(bytes, len, hash);
+	mlops_snapshot_hash(writing->store_key, bytes, len, hash);
 	mlops_write_begin(&w, COMMAND);
 	mlops_snapshot_write_part(&w, hash, packed, packed_len);
 	mlops_write_int8(&w, writing->snapshot_id);
@@ -218,13 +218,14 @@ count_shared(MlWriter *w, int64 snapshot_id)
 void
 mlops_snapshot_create(MlSource *source, MlNewSnapshot *s)
 {
-	Writing		writing = {0, 0, 0};
+	Writing		writing;
 	MlFingerSum sum;
 	MlWriter	w;
 	bool		has_policy;
 
 	mlops_name_check(s->name, "a snapshot");
-	writing.snapshot_id = insert_row(source, s);
+	memset(&writing, 0, sizeof(writing));
+	insert_row(source, s, &writing);
 	has_policy = mlops_chunk_read_source(source, write_chunk, &writing, &sum);
 	s->nrows = sum.rows;
 	s->bytes = writing.bytes;
@@ -237,8 +238,13 @@ mlops_snapshot_create(MlSource *source, MlNewSnapshot *s)
 	mlops_write_int8(&w, s->bytes);
 	mlops_write_text(&w, s->fingerprint);
 	mlops_write_bool(&w, has_policy);
-	mlops_write_run(&w, "UPDATE mlops_private.snapshot SET rows = $2, bytes = $3, fingerprint = $4, row_security = $5"
-					" WHERE snapshot_id = $1");
+	/* the source may have called a function that drops it or erases from it */
+	if (mlops_write_run(&w, "UPDATE mlops_private.snapshot SET rows = $2, bytes = $3, fingerprint = $4, row_security = $5"
+						" WHERE snapshot_id = $1 AND $2 = (SELECT coalesce(sum(c.rows), 0)"
+						" FROM mlops_private.snapshot_chunk c WHERE c.snapshot_id = $1)") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("snapshot \"%s\" was changed while it was taken", s->name)));
 	s->shared_chunks = count_shared(&w, writing.snapshot_id);
 	mlops_audit_add(&w, "snapshot.create", "snapshot", s->name, describe(s->nrows, s->fingerprint));
 	mlops_write_end(&w);

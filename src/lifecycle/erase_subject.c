@@ -18,9 +18,12 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/numeric.h"
+#include "utils/resowner.h"
 
 #include "mlops/erasure.h"
 #include "mlops/gov.h"
@@ -126,6 +129,61 @@ add_if(Report *report, const char *place, const char *status, int64 items, const
 		add_line(report, place, status, items, detail);
 }
 
+/*
+ * Is it an error of this snapshot: a type that is gone, another encoding, bytes
+ * that are damaged?  Anything else is for the caller.
+ */
+static bool
+is_unreadable(int sqlerrcode)
+{
+	int			category = ERRCODE_TO_CATEGORY(sqlerrcode);
+
+	return sqlerrcode == ERRCODE_DATA_CORRUPTED ||
+		category == ERRCODE_TO_CATEGORY(ERRCODE_UNDEFINED_OBJECT) ||
+		category == ERRCODE_INVALID_SCHEMA_NAME ||
+		category == ERRCODE_DATA_EXCEPTION ||
+		category == ERRCODE_FEATURE_NOT_SUPPORTED ||
+		category == ERRCODE_TO_CATEGORY(ERRCODE_PROTOCOL_VIOLATION);
+}
+
+/*
+ * The rows of one snapshot, how many; -1: it cannot be read.  In a
+ * subtransaction, so that nobody's snapshot keeps others' from being erased.
+ */
+static int64
+erase_snapshot(MlWriter *w, int64 snapshot_id, const char *key)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner resources = CurrentResourceOwner;
+	volatile int64 erased = -1;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		erased = mlops_snapshot_erase(w, snapshot_id, key);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		if (!is_unreadable(error->sqlerrcode))
+			ReThrowError(error);
+		FreeErrorData(error);
+		w->nargs = 0;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = resources;
+	return erased;
+}
+
 /* The rows of snapshots that have a key column, and what was trained from them. */
 static void
 erase_snapshots(MlWriter *w, const char *key, Report *report)
@@ -135,13 +193,16 @@ erase_snapshots(MlWriter *w, const char *key, Report *report)
 	int64		too_young = 0;
 	int64		keyless = 0;
 	int64		retrain = 0;
+	int64		unreadable = 0;
 	StringInfoData versions;
+	StringInfoData names;
 	Candidate  *list;
 	int			n;
 
 	mlops_hold_lock(w);
 	list = list_snapshots(w, &n);
 	initStringInfo(&versions);
+	initStringInfo(&names);
 	for (int i = 0; i < n; i++)
 	{
 		int64		erased;
@@ -152,7 +213,12 @@ erase_snapshots(MlWriter *w, const char *key, Report *report)
 			held++;
 		else if (list[i].too_young)
 			too_young++;
-		else if ((erased = mlops_snapshot_erase(w, list[i].snapshot_id, key)) > 0)
+		else if ((erased = erase_snapshot(w, list[i].snapshot_id, key)) < 0)
+		{
+			unreadable++;
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", list[i].name);
+		}
+		else if (erased > 0)
 		{
 			rows += erased;
 			retrain += add_versions(w, list[i].name, &versions);
@@ -165,6 +231,10 @@ erase_snapshots(MlWriter *w, const char *key, Report *report)
 	add_if(report, "snapshots", "blocked", held, "A legal hold is on them; they were not searched.");
 	add_if(report, "snapshots", "blocked", too_young,
 		   "The minimum time to keep snapshots is not over; they were not searched.");
+	add_if(report, "snapshots", "blocked", unreadable,
+		   MemoryContextStrdup(report->context,
+							   psprintf("They cannot be read, as a type is gone or they are damaged; drop them: %s.",
+										names.data)));
 	add_if(report, "snapshots", "out of reach", keyless,
 		   "They have no key column; whose their rows are cannot be told.");
 	add_if(report, "model versions", "retrain needed", retrain,

@@ -29,6 +29,7 @@ typedef struct Gate
 {
 	MlPolicy	policy;
 	bool		asked;			/* the policy is about this move */
+	bool		routed;			/* it is not, but the alias has rows that it is about */
 	int			previous;		/* version the alias points to, 0: none */
 	List	   *missing;		/* char * */
 	MlRequest	request;		/* that allows it; id 0: none was needed */
@@ -58,6 +59,9 @@ look(MlWriter *w, const MlLocked *model, const char *alias, int version, Gate *g
 	mlops_policy_load(w, model->model_id, &gate->policy);
 	gate->previous = mlops_alias_version(w, model, alias);
 	gate->asked = mlops_policy_protects(&gate->policy, alias) && gate->previous != version;
+	gate->routed = gate->policy.aliases != NIL && gate->previous != version &&
+		!mlops_policy_protects(&gate->policy, alias) &&
+		mlops_route_gives(mlops_route_load(model->model_id), alias);
 	if (gate->asked)
 	{
 		if (!mlops_evidence_load(w, model->model_id, version, &evidence))
@@ -95,12 +99,27 @@ carry_out(MlWriter *w, const MlLocked *model, const char *alias, int version, co
 #define GATE_HINT \
 	errhint("mlops.compliance() shows how a version stands; mlops.request_promotion() asks for approval.")
 
+/* A route from before the policy: what it gives rows to moves only by promotion. */
+pg_noreturn static void
+deny_routed(const char *model, const char *alias)
+{
+	mlops_audit_denied("promotion", "alias", psprintf("%s@%s", model, alias));
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("alias \"%s\" of model \"%s\" cannot move while the route gives it rows", alias, model),
+			 errdetail("The policy in force protects other aliases, but not this one."),
+			 errhint("Add it to protected_aliases with mlops.set_policy(), or take it out of the route with mlops.route().")));
+	pg_unreachable();
+}
+
 void
 mlops_gate_pass(MlWriter *w, const MlLocked *model, const char *alias, int version)
 {
 	Gate		gate;
 
 	look(w, model, alias, version, &gate);
+	if (gate.routed)
+		deny_routed(model->name, alias);
 	if (!gate.asked)
 		return;
 	if (gate.missing != NIL)

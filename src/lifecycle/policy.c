@@ -28,6 +28,7 @@
 
 #define MAX_HOURS	(10 * 365 * 24)
 #define MAX_DAYS	36500
+#define MAX_DEPTH	10
 
 static const MlParamDef policy_params[] = {
 	{"allow_pii", ML_PARAM_BOOLEAN, 0, 0, 1, NULL,
@@ -143,6 +144,32 @@ read_bounds(const MlParams *params, const char *name, bool negative)
 	return bounds;
 }
 
+/*
+ * How deep objects and arrays are nested.  A policy goes into the audit trail,
+ * and whoever reads that must not run out of stack.
+ */
+static int
+depth_of(JsonbContainer *container)
+{
+	JsonbIterator *it = JsonbIteratorInit(container);
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	int			depth = 0;
+	int			deepest = 0;
+
+	while ((token = JsonbIteratorNext(&it, &v, false)) != WJB_DONE)
+	{
+		if (token == WJB_BEGIN_ARRAY || token == WJB_BEGIN_OBJECT)
+		{
+			depth++;
+			deepest = Max(deepest, depth);
+		}
+		else if (token == WJB_END_ARRAY || token == WJB_END_OBJECT)
+			depth--;
+	}
+	return deepest;
+}
+
 /* The bounds on fairness as text; their meaning is for who evaluates them. */
 static char *
 read_fairness(const MlParams *params)
@@ -154,6 +181,8 @@ read_fairness(const MlParams *params)
 		return NULL;
 	if (object == NULL || !JsonContainerIsObject(object))
 		bad_option("fairness", "an object of bounds");
+	if (depth_of(object) > MAX_DEPTH)
+		bad_option("fairness", psprintf("nested at most %d deep", MAX_DEPTH));
 	return JsonContainerSize(object) == 0 ? NULL : JsonbToCString(NULL, object, -1);
 }
 

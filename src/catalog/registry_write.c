@@ -273,15 +273,21 @@ insert_version(MlWriter *w, const MlNewVersion *v, int64 model_id, int version)
 					" $9, $10, $11, $12, coalesce($13, '{}'), $14, $15, $16, $17, $18)");
 }
 
-/* What the audit trail says of a new version. */
+/* What the audit trail says of a new version: with the hash, another artifact in its place shows. */
 static Jsonb *
 version_payload(const MlNewVersion *v)
 {
 	JsonbParseState *state = NULL;
+	uint8		hash[MLOPS_HASH_LEN];
+	char		hex[2 * MLOPS_HASH_LEN + 1];
 
+	mlops_model_peek(PointerGetDatum(v->artifact), hash);
+	hex_encode((const char *) hash, MLOPS_HASH_LEN, hex);
+	hex[2 * MLOPS_HASH_LEN] = '\0';
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	mlops_jsonb_add_string(&state, "algorithm", v->algorithm);
 	mlops_jsonb_add_integer(&state, "rows_used", v->rows_used);
+	mlops_jsonb_add_string(&state, "sha256", hex);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 

@@ -139,6 +139,7 @@ is_unreadable(int sqlerrcode)
 	int			category = ERRCODE_TO_CATEGORY(sqlerrcode);
 
 	return sqlerrcode == ERRCODE_DATA_CORRUPTED ||
+		sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE ||
 		category == ERRCODE_TO_CATEGORY(ERRCODE_UNDEFINED_OBJECT) ||
 		category == ERRCODE_INVALID_SCHEMA_NAME ||
 		category == ERRCODE_DATA_EXCEPTION ||

@@ -125,7 +125,9 @@ SELECT set_config('deputy.seen', '', false);
 SET ROLE regress_mlops_auditor;
 CALL mlops.run_due_jobs();
 RESET ROLE;
+BEGIN;
 SELECT mlops.erase_subject('p8') IS NOT NULL AS erased LIMIT 1;
+ROLLBACK;
 SELECT count(*) AS seen FROM pg_temp.seen();
 
 -- in the owner's place is nobody's code, whatever type a key or a value has: a domain is copied as what it is made of
@@ -133,8 +135,10 @@ SET ROLE regress_mlops_alice;
 SELECT rows FROM mlops.snapshot('keyed', 'SELECT (id::float8)::deputy_test.checked AS z, y FROM deputy_test.bait', key => 'z');
 RESET ROLE;
 SELECT set_config('deputy.seen', '', false);
+BEGIN;
 SELECT status, items FROM mlops.erase_subject('7') WHERE place = 'rows of snapshots' AND status = 'done';
 SELECT * FROM pg_temp.seen();
+ROLLBACK;
 SET ROLE regress_mlops_alice;
 SELECT rows FROM mlops.drop_snapshot('keyed');
 

@@ -53,6 +53,16 @@ ROLLBACK;
 -- bytes that are no artifact do not become one, not even by a superuser's hand
 SELECT left(forgery_test.what($$UPDATE mlops_private.version SET artifact = 'AAAA'$$), 5) AS short;
 SELECT left(forgery_test.what($$UPDATE mlops_private.version SET artifact = overlay(artifact::text PLACING 'AAAAAAAA' FROM 80)::mlops.model$$), 5) AS edited;
+-- and if it is lied to: no score, and nothing else is held up by it
+BEGIN;
+CREATE CAST (bytea AS mlops.model) WITHOUT FUNCTION;
+UPDATE mlops_private.version SET artifact = '\x8d4d4c4f50530d0a0100'::bytea::mlops.model
+ WHERE version = 1 AND model_id = (SELECT model_id FROM mlops_private.model WHERE name = 'forged');
+SELECT left(forgery_test.what($$SELECT mlops.predict('forged:1', '{"x": 10}'::jsonb)$$), 5) AS predict;
+SELECT left(forgery_test.what($$SELECT mlops.describe('forged:1')$$), 5) AS describe;
+SELECT forgery_test.what($$SELECT mlops.predict('forged:2', '{"x": 10}'::jsonb)$$) AS the_other;
+SELECT place, status, items, detail FROM mlops.erase_subject('nobody at all') WHERE place = 'model versions';
+ROLLBACK;
 
 -- acts in another's name: whatever is set, the role that acts is on record, and it was the one that logged in
 SET ROLE regress_mlops_mallory;

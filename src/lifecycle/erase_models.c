@@ -76,47 +76,59 @@ signature_has(const MlSignature *sig, const MlString *wanted)
 	return false;
 }
 
-static bool
-version_has(MlWriter *w, const Version *version, const MlString *wanted)
+typedef struct Look
 {
-	MlModel    *model;
-	struct varlena *artifact;
-	bool		has;
+	const Version *version;
+	MlString	wanted;
+	bool		found;
+} Look;
 
-	mlops_write_int8(w, version->model_id);
-	mlops_write_int4(w, version->version);
+static void
+look_at_version(MlWriter *w, void *arg)
+{
+	Look	   *look = arg;
+	MlModel    *model;
+
+	mlops_write_int8(w, look->version->model_id);
+	mlops_write_int4(w, look->version->version);
 	if (mlops_write_run(w, "SELECT artifact FROM mlops_private.version"
 						" WHERE model_id = $1 AND version = $2") == 0)
-		return false;
-	artifact = PG_DETOAST_DATUM(mlops_write_result(0, 1));
-	model = mlops_model_unpack(artifact, CurrentMemoryContext);
-	has = signature_has(model->sig, wanted);
+		return;
+	model = mlops_model_unpack(PG_DETOAST_DATUM(mlops_write_result(0, 1)), CurrentMemoryContext);
+	look->found = signature_has(model->sig, &look->wanted);
 	MemoryContextDelete(model->context);
-	return has;
 }
 
-int64
-mlops_versions_with_name(MlWriter *w, const char *key, StringInfo names)
+static void
+add_name(StringInfo names, int64 *n, const char *name)
 {
-	MlString	wanted = {(int) strlen(key), key};
+	appendStringInfo(names, "%s%s", *n > 0 ? ", " : "", name);
+	(*n)++;
+}
+
+void
+mlops_versions_with_name(MlWriter *w, const char *key, MlNamedVersions *out)
+{
 	MemoryContext context = AllocSetContextCreate(w->caller, "mlops erase models", ALLOCSET_DEFAULT_SIZES);
 	Version    *list;
-	int64		found = 0;
 	int			n;
 
+	memset(out, 0, sizeof(*out));
+	initStringInfo(&out->names);
+	initStringInfo(&out->unreadable);
 	list = list_versions(w, &n);
 	for (int i = 0; i < n; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
-		bool		has = version_has(w, &list[i], &wanted);
+		Look		look = {&list[i], {(int) strlen(key), key}, false};
+		bool		read = mlops_erase_try(w, look_at_version, &look);
 
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
-		if (!has)
-			continue;
-		appendStringInfo(names, "%s%s", names->len > 0 ? ", " : "", list[i].name);
-		found++;
+		if (!read)
+			add_name(&out->unreadable, &out->nunreadable, list[i].name);
+		else if (look.found)
+			add_name(&out->names, &out->n, list[i].name);
 	}
 	MemoryContextDelete(context);
-	return found;
 }

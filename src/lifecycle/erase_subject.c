@@ -130,7 +130,7 @@ add_if(Report *report, const char *place, const char *status, int64 items, const
 }
 
 /*
- * Is it an error of this snapshot: a type that is gone, another encoding, bytes
+ * Is it an error of what is looked at: a type that is gone, another encoding, bytes
  * that are damaged?  Anything else is for the caller.
  */
 static bool
@@ -147,23 +147,20 @@ is_unreadable(int sqlerrcode)
 		category == ERRCODE_TO_CATEGORY(ERRCODE_PROTOCOL_VIOLATION);
 }
 
-/*
- * The rows of one snapshot, how many; -1: it cannot be read.  In a
- * subtransaction, so that nobody's snapshot keeps others' from being erased.
- */
-static int64
-erase_snapshot(MlWriter *w, int64 snapshot_id, const char *key)
+bool
+mlops_erase_try(MlWriter *w, void (*look) (MlWriter *w, void *arg), void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner resources = CurrentResourceOwner;
-	volatile int64 erased = -1;
+	volatile bool done = false;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		erased = mlops_snapshot_erase(w, snapshot_id, key);
+		look(w, arg);
 		ReleaseCurrentSubTransaction();
+		done = true;
 	}
 	PG_CATCH();
 	{
@@ -182,7 +179,31 @@ erase_snapshot(MlWriter *w, int64 snapshot_id, const char *key)
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = resources;
-	return erased;
+	return done;
+}
+
+typedef struct SnapshotRows
+{
+	int64		snapshot_id;
+	const char *key;
+	int64		erased;
+} SnapshotRows;
+
+static void
+look_at_snapshot(MlWriter *w, void *arg)
+{
+	SnapshotRows *rows = arg;
+
+	rows->erased = mlops_snapshot_erase(w, rows->snapshot_id, rows->key);
+}
+
+/* The rows of one snapshot, how many; -1: it cannot be read. */
+static int64
+erase_snapshot(MlWriter *w, int64 snapshot_id, const char *key)
+{
+	SnapshotRows rows = {snapshot_id, key, 0};
+
+	return mlops_erase_try(w, look_at_snapshot, &rows) ? rows.erased : -1;
 }
 
 /* The rows of snapshots that have a key column, and what was trained from them. */
@@ -247,14 +268,16 @@ erase_snapshots(MlWriter *w, const char *key, Report *report)
 static void
 find_in_models(MlWriter *w, const char *key, Report *report)
 {
-	StringInfoData versions;
-	int64		n;
+	MlNamedVersions found;
 
-	initStringInfo(&versions);
-	n = mlops_versions_with_name(w, key, &versions);
-	add_if(report, "model versions", "retrain needed", n,
+	mlops_versions_with_name(w, key, &found);
+	add_if(report, "model versions", "retrain needed", found.n,
 		   MemoryContextStrdup(report->context,
-							   psprintf("Have the key as a category or a class: %s.", versions.data)));
+							   psprintf("Have the key as a category or a class: %s.", found.names.data)));
+	add_if(report, "model versions", "blocked", found.nunreadable,
+		   MemoryContextStrdup(report->context,
+							   psprintf("They cannot be read, as they are damaged or of a newer release; drop them: %s.",
+										found.unreadable.data)));
 }
 
 static void

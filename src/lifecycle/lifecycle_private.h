@@ -35,7 +35,20 @@ extern void mlops_write_actor(MlWriter *w);
 extern void mlops_stage_moved(MlWriter *w, const MlLocked *model, const MlPolicy *policy,
 							  const char *alias, int previous, int version);
 
-/* erase_models.c: append "credit:3, ..." of the versions that have the key as a category or class; how many. */
-extern int64 mlops_versions_with_name(MlWriter *w, const char *key, StringInfo names);
+/*
+ * erase_subject.c: call it in a subtransaction, so that nothing that cannot be
+ * read keeps the rest from being erased; false: it cannot be read.
+ */
+extern bool mlops_erase_try(MlWriter *w, void (*look) (MlWriter *w, void *arg), void *arg);
+
+/* erase_models.c: versions that have the key as a category or class, "credit:3, ...". */
+typedef struct MlNamedVersions
+{
+	int64		n;
+	StringInfoData names;
+	int64		nunreadable;
+	StringInfoData unreadable;
+} MlNamedVersions;
+extern void mlops_versions_with_name(MlWriter *w, const char *key, MlNamedVersions *out);
 
 #endif							/* MLOPS_LIFECYCLE_PRIVATE_H */

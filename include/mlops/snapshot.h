@@ -18,8 +18,8 @@
 #include "mlops/store.h"
 
 /* A snapshot as it is stored. */
-/* Parts are shared by snapshots of one owner, who is told from others by this. */
-#define MLOPS_STORE_KEY_LEN (NAMEDATALEN + 64)
+/* Parts are shared by snapshots with the same key, which are of one owner. */
+#define MLOPS_STORE_KEY_LEN 64
 
 typedef struct MlSnapshotInfo
 {
@@ -57,9 +57,6 @@ extern void mlops_snapshot_scan(const MlSnapshotInfo *info, TupleDesc desc, MlSn
 extern char *mlops_snapshot_unpack(const char *store_key, Datum content, const void *hash, Size *len);
 extern void mlops_snapshot_hash(const char *store_key, const char *bytes, Size len,
 								uint8 *hash);	/* 32 bytes */
-
-/* The store key of an owner as the snapshot's row has it. */
-extern void mlops_snapshot_store_key(Oid owner_oid, const char *owner_name, int64 owner_system, char *out);
 
 /* What "snapshot:NAME" means as a source (mlops_source_stored). */
 extern bool mlops_snapshot_source(const char *text, MlStoredSource *stored);

@@ -1,7 +1,7 @@
 /* sql/install/23_snapshot_tables.sql: copies of training sets.
  *
  * A snapshot is a list of chunks; a chunk's bytes are stored once for each owner, under the
- * SHA-256 of the owner and what they are uncompressed, however many snapshots have it.
+ * SHA-256 of the owner's key and what they are uncompressed, however many snapshots have it.
  */
 
 CREATE SEQUENCE mlops_private.snapshot_id_seq
@@ -32,6 +32,7 @@ CREATE TABLE mlops_private.snapshot (
     created_by    name NOT NULL,
     created_at    timestamptz NOT NULL DEFAULT pg_catalog.now(),
     keep_until    timestamptz,
+    store_key     text NOT NULL,
     CONSTRAINT snapshot_pkey PRIMARY KEY (snapshot_id),
     CONSTRAINT snapshot_name_key UNIQUE (name),
     CONSTRAINT snapshot_name_check CHECK (name ~ '^[a-z][a-z0-9_]{0,62}$')
@@ -44,6 +45,8 @@ COMMENT ON COLUMN mlops_private.snapshot.column_labels
   IS 'by column: the label that counted for it when it was copied, or null';
 COMMENT ON COLUMN mlops_private.snapshot.key
   IS 'the column that says whose a row is, for erasing';
+COMMENT ON COLUMN mlops_private.snapshot.store_key
+  IS 'random, the same in all snapshots of one owner: parts are shared where it is the same';
 COMMENT ON COLUMN mlops_private.snapshot.keep_until
   IS 'until then it is kept; null: until it is dropped';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.snapshot', '');
@@ -59,7 +62,7 @@ ALTER TABLE mlops_private.snapshot_part
     ALTER content SET STORAGE EXTERNAL,
     ALTER content SET STATISTICS 0;
 COMMENT ON TABLE mlops_private.snapshot_part
-  IS 'rows of snapshots, compressed; hash: SHA-256 of the owner and the uncompressed bytes';
+  IS 'rows of snapshots, compressed; hash: SHA-256 of the owner''s key and the uncompressed bytes';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.snapshot_part', '');
 
 CREATE TABLE mlops_private.snapshot_chunk (

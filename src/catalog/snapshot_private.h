@@ -16,7 +16,7 @@
 /* The columns that mlops_snapshot_load takes from row 0 of the last result. */
 #define MLOPS_SNAPSHOT_COLUMNS \
 	"snapshot_id, name, owner_oid, owner_name, owner_system, rows, bytes," \
-	" column_names, column_types, column_keys, column_labels, key, encoding, created_at, keep_until"
+	" column_names, column_types, column_keys, column_labels, key, encoding, created_at, keep_until, store_key"
 
 /* Inside a section; what it points to is the caller's. */
 extern void mlops_snapshot_load(MlWriter *w, MlSnapshotInfo *info);

@@ -7,8 +7,9 @@
  * query does, and another session's drop is seen when the next query begins.
  * Each part is checked against its hash before anything in it is looked at.
  *
- * The hash of a part is of its owner and its bytes: two snapshots of one owner
- * share what they have in common, those of two owners do not.  Whoever takes a
+ * The hash of a part is of its owner's key, a random one, and its bytes: two
+ * snapshots of one owner share what they have in common, those of two owners do
+ * not.  Whoever takes a
  * snapshot can count the rows it added, so if parts were shared between owners
  * one could find out by trying what others have stored.
  *
@@ -106,9 +107,7 @@ mlops_snapshot_load(MlWriter *w, MlSnapshotInfo *info)
 	info->owner = mlops_stored_role(DatumGetObjectId(mlops_write_result(0, 3)),
 									NameStr(*DatumGetName(mlops_write_result(0, 4))),
 									DatumGetInt64(mlops_write_result(0, 5)));
-	mlops_snapshot_store_key(DatumGetObjectId(mlops_write_result(0, 3)),
-							 NameStr(*DatumGetName(mlops_write_result(0, 4))),
-							 DatumGetInt64(mlops_write_result(0, 5)), info->store_key);
+	strlcpy(info->store_key, TextDatumGetCString(mlops_write_result(0, 16)), MLOPS_STORE_KEY_LEN);
 	info->nrows = DatumGetInt64(mlops_write_result(0, 6));
 	info->bytes = DatumGetInt64(mlops_write_result(0, 7));
 	info->names = load_texts(8, &n[0]);
@@ -178,12 +177,6 @@ mlops_snapshot_desc(const MlSnapshotInfo *info)
 		TupleDescInitEntryCollation(desc, i + 1, get_typcollation(type));
 	}
 	return desc;
-}
-
-void
-mlops_snapshot_store_key(Oid owner_oid, const char *owner_name, int64 owner_system, char *out)
-{
-	snprintf(out, MLOPS_STORE_KEY_LEN, "%u " INT64_FORMAT " %s", owner_oid, owner_system, owner_name);
 }
 
 void

@@ -114,6 +114,18 @@ check_key(TupleDesc desc, const char *key)
 				 errmsg("column \"%s\" does not exist", key)));
 }
 
+/* That of the snapshots that the caller owns, wherever they were taken, or a new one. */
+static void
+choose_store_key(MlWriter *w, char *out)
+{
+	mlops_write_role(w, w->role);
+	if (mlops_write_run(w, "SELECT store_key FROM mlops_private.snapshot"
+						" WHERE CASE WHEN owner_system = $3 THEN owner_oid = $1 ELSE owner_name = $2 END"
+						" ORDER BY snapshot_id LIMIT 1") == 0)
+		mlops_write_run(w, "SELECT gen_random_uuid()::text");
+	strlcpy(out, TextDatumGetCString(mlops_write_result(0, 1)), MLOPS_STORE_KEY_LEN);
+}
+
 /* The snapshot's row, still without what its rows will say. */
 static void
 insert_row(MlSource *source, const MlNewSnapshot *s, Writing *writing)
@@ -128,6 +140,7 @@ insert_row(MlSource *source, const MlNewSnapshot *s, Writing *writing)
 	describe_columns(desc, names, types);
 	check_key(desc, s->key);
 	mlops_write_begin(&w, COMMAND);
+	choose_store_key(&w, writing->store_key);
 	mlops_write_name(&w, s->name);
 	mlops_write_role(&w, w.role);
 	mlops_write_text(&w, source->text);
@@ -143,12 +156,12 @@ insert_row(MlSource *source, const MlNewSnapshot *s, Writing *writing)
 		mlops_write_time(&w, s->keep_until);
 	else
 		mlops_write_null(&w, TIMESTAMPTZOID);
+	mlops_write_text(&w, writing->store_key);
 	if (mlops_write_run(&w, "INSERT INTO mlops_private.snapshot (name, owner_oid, owner_name, owner_system, source,"
-						" column_names, column_types, column_keys, column_labels, encoding, key, note, created_by, keep_until)"
-						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+						" column_names, column_types, column_keys, column_labels, encoding, key, note, created_by, keep_until, store_key)"
+						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 						" ON CONFLICT (name) DO NOTHING RETURNING snapshot_id") > 0)
 		writing->snapshot_id = DatumGetInt64(mlops_write_result(0, 1));
-	mlops_snapshot_store_key(w.role, NameStr(w.role_name), mlops_this_system(), writing->store_key);
 	mlops_write_end(&w);
 	if (writing->snapshot_id == 0)
 		ereport(ERROR,
@@ -210,8 +223,7 @@ count_shared(MlWriter *w, int64 snapshot_id)
 					" (SELECT FROM mlops_private.snapshot_chunk o"
 					"   JOIN mlops_private.snapshot s ON s.snapshot_id = o.snapshot_id"
 					"   JOIN mlops_private.snapshot mine ON mine.snapshot_id = $1"
-					"  WHERE o.hash = c.hash AND o.snapshot_id <> $1 AND s.owner_oid = mine.owner_oid"
-					"    AND s.owner_system = mine.owner_system)");
+					"  WHERE o.hash = c.hash AND o.snapshot_id <> $1 AND s.store_key = mine.store_key)");
 	return DatumGetInt32(mlops_write_result(0, 1));
 }
 

@@ -83,7 +83,7 @@ done
 [ "$(sql -c "SELECT ok AND rows >= $EVENTS FROM mlops.audit_verify()")" = t ] || die "the chain does not verify"
 verify=$(median <"$BENCH_TMP/verify" | awk -v n="$EVENTS" '{ print 1000 * n / $1 }')
 
-table_head
+[ -n "${BENCH_QUIET_HEAD:-}" ] || table_head
 report "the record of an act (its statement, in PL/pgSQL), next to a whole set_alias" \
 	"$(round "$record" 3) ms" "$(round "$whole" 3) ms" "$(round "$record" 3)" '<=' 0.5
 report "sealing, events a second" "" "" "$(round "$seal" 0)" '-'

@@ -61,7 +61,7 @@ against()
 	above=$(round "$(paste "$BENCH_TMP/rights.1" "$BENCH_TMP/rights.2" | awk '{ print $1 - $2 }' | median)" 1)
 }
 
-table_head
+[ -n "${BENCH_QUIET_HEAD:-}" ] || table_head
 for n in 10 100 1000; do
 	grants "$n"
 	against bench_role_111

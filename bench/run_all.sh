@@ -1,12 +1,13 @@
 #!/bin/bash
-# run_all.sh [GROUP ...]: runs the benchmarks of the groups (linear, trees; all
-# by default) and writes each group's table into README.md, between its two
+# run_all.sh [GROUP ...]: runs the benchmarks of the groups (linear, trees,
+# governance; all by default) and writes each group's table into README.md, between its two
 # markers.  Takes about 15 minutes a group on a quiet machine with 2 cores.
 source "$(dirname "$0")/common.sh"
 bench_setup
 
 group_linear="train_linear fit_parallel end_to_end_linear end_to_end_logistic predict_row trigger create_extension"
 group_trees="boost_fit boost_end_to_end boost_score forest_fit boost_quality boost_growth"
+group_governance="rights audit fingerprint snapshot"
 
 run_group()
 {
@@ -33,8 +34,11 @@ run_group()
 	cat "$BENCH_TMP/README.md" >"$BENCH_DIR/README.md"
 }
 
-[ $# -gt 0 ] || set -- linear trees
+[ $# -gt 0 ] || set -- linear trees governance
 for group in "$@"; do
-	[ "$group" = linear ] || [ "$group" = trees ] || die "no group $group: there are linear and trees"
+	case $group in
+		linear | trees | governance) ;;
+		*) die "no group $group: there are linear, trees and governance" ;;
+	esac
 	run_group "$group"
 done

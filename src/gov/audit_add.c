@@ -167,12 +167,18 @@ who(void)
 					role ? role : "?", session ? session : "?");
 }
 
+static char *
+quoted(const char *object)
+{
+	return object ? psprintf(" \"%s\"", object) : "";
+}
+
 void
 mlops_audit_denied(const char *privilege, const char *kind, const char *object)
 {
 	ereport(LOG_SERVER_ONLY,
-			(errmsg("mlops audit: denied %s on %s \"%s\": %s", privilege, kind,
-					object ? object : "", who()),
+			(errmsg("mlops audit: denied %s on %s%s: %s", privilege, kind,
+					quoted(object), who()),
 			 errhidestmt(true), errhidecontext(true)));
 }
 
@@ -180,8 +186,8 @@ void
 mlops_audit_revealed(const char *what, const char *kind, const char *object)
 {
 	ereport(LOG_SERVER_ONLY,
-			(errmsg("mlops audit: revealed %s of %s \"%s\": %s", what, kind,
-					object ? object : "", who()),
+			(errmsg("mlops audit: revealed %s of %s%s: %s", what, kind,
+					quoted(object), who()),
 			 errhidestmt(true), errhidecontext(true)));
 }
 

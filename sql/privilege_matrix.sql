@@ -45,6 +45,9 @@ mlops.trained_on(text,text)|mlops.trained_on(%L, 'SELECT 1 AS x')
 mlops.grant_model(text,name,text,boolean)|mlops.grant_model(%L, 'regress_mlops_none', 'predict')
 mlops.revoke_model(text,name,text)|mlops.revoke_model(%L, 'regress_mlops_predict', 'predict')
 mlops.set_policy(text,jsonb)|mlops.set_policy(%L, '{}')
+mlops.validate(text,jsonb,text)|mlops.validate('SELECT 1 AS x', NULL, %L)
+mlops.expectations_from(text)|mlops.expectations_from(%L)
+mlops.expect(text,jsonb,text)|mlops.expect(%L, '{"kind": "row_count", "min": 1}')
 mlops.set_stage(text,integer,text)|mlops.set_stage(%L, 1, 'candidate')
 mlops.compliance(text)|mlops.compliance(%L)
 mlops.request_promotion(text,integer,text,text,interval)|mlops.request_promotion(%L, 1, 'guarded')
@@ -73,6 +76,7 @@ SELECT alias, version FROM mlops.set_alias('regress_matrix:2', 'champion');
 -- a second one, because a policy narrows what a route may say
 SELECT version FROM mlops.train('regress_matrix_routed', 'SELECT x, 2 * x AS y FROM generate_series(1, 40) x', 'y', 'linear_regression');
 SELECT split FROM mlops.route('regress_matrix_routed', '{"champion": 1}');
+SELECT kind FROM mlops.expect('regress_matrix', '{"kind": "row_count", "min": 1}');
 SELECT revision FROM mlops.set_card('regress_matrix', '{"risk_rating": "High"}');
 SELECT changed FROM mlops.set_policy('regress_matrix', '{"required_approvals": 1, "protected_aliases": ["champion", "guarded"]}');
 SELECT state FROM mlops.request_promotion('regress_matrix', 2, 'guarded');

@@ -55,6 +55,10 @@ typedef enum MlColumnType
 	ML_COLUMN_ARRAY = 7			/* float8[] float4[] int2[] int4[] int8[] numeric[] of one length */
 } MlColumnType;
 
+/* convert.c: the family of a SQL type, 0 where features cannot be of it; and how people spell a family */
+extern MlColumnType mlops_type_family(Oid type);
+extern const char *mlops_family_name(MlColumnType family);
+
 /* What happens to NULL and NaN, fixed at training, the same ever after. */
 typedef enum MlMissing
 {
@@ -133,6 +137,12 @@ struct MlSource
 	void	   *query;			/* private to source.c and fetch.c */
 };
 extern MlSource *mlops_source_open(const char *text);
+
+/*
+ * One SELECT that gives the columns wanted, if the source is a relation, else
+ * all, without a semicolon, to be put in parentheses; *desc: what it gives.
+ */
+extern char *mlops_source_select(MlSource *source, const bool *wanted, TupleDesc *desc);
 
 /* Rows that are stored under a name: the query that gives them, and what their table knew of its columns. */
 typedef struct MlStoredSource

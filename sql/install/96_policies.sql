@@ -102,6 +102,12 @@ ALTER TABLE mlops_private.snapshot_part ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.snapshot_part FOR SELECT
     USING (false);
 
+ALTER TABLE mlops_private.expectation ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.expectation FOR SELECT
+    USING (CASE WHEN model_id IS NULL THEN mlops_private.owns(owner_oid, owner_name, owner_system)
+                ELSE mlops_private.may(model_id, 'train') OR mlops_private.may(model_id, 'artifact')
+           END);
+
 ALTER TABLE mlops_private.known_system ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.known_system FOR SELECT
     USING (mlops_private.may_database('audit'));

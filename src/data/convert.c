@@ -170,6 +170,15 @@ mlops_converter_family(const MlConverter *conv)
 	}
 }
 
+MlColumnType
+mlops_type_family(Oid type)
+{
+	MlConverter conv;
+
+	mlops_converter_init(&conv, type, NULL);
+	return mlops_converter_family(&conv);
+}
+
 bool
 mlops_converter_is_integer(const MlConverter *conv)
 {

@@ -115,7 +115,6 @@ typedef struct MlConverter
 extern void mlops_converter_init(MlConverter *conv, Oid type, const char *column);
 extern MlColumnType mlops_converter_family(const MlConverter *conv);	/* 0: not usable */
 extern bool mlops_converter_is_integer(const MlConverter *conv);
-extern const char *mlops_family_name(MlColumnType family);
 
 /* A non-null datum as a number, NaN if missing; infinity is an error. */
 extern double mlops_convert_number(const MlConverter *conv, Datum value);

@@ -378,6 +378,19 @@ mlops_source_narrow(MlSource *source, const bool *wanted)
 	return narrow;
 }
 
+char *
+mlops_source_select(MlSource *source, const bool *wanted, TupleDesc *desc)
+{
+	MlSource   *narrow = mlops_source_narrow(source, wanted);
+	SourceQuery *sq = (SourceQuery *) narrow->query;
+	int			start = Max(sq->raw->stmt_location, 0);
+
+	*desc = narrow->desc;
+	if (sq->raw->stmt_len == 0)
+		return pstrdup(sq->sql + start);
+	return pnstrdup(sq->sql + start, sq->raw->stmt_len);
+}
+
 void
 mlops_source_keep(MlSource *source)
 {

@@ -30,6 +30,7 @@ sub make_governed
 		SELECT mlops.label_column('rows', 'x3', 'pii:age mask:round');
 		SELECT mlops.grant_model(NULL, 'eve', 'audit');
 		SELECT mlops.set_retention('audit', '1 year', '3 years');
+		SELECT mlops.expect('public.rows', '{"kind": "not_null", "column": "x1", "max_share": 0.5}');
 		SET ROLE ann;
 		SELECT mlops.train('price', 'rows', 'y', note => 'first');
 		SELECT mlops.train('price', 'SELECT id, x1, x2, c, y FROM rows', 'y', 'gradient_boosting', options => '{"n_estimators": 5}');
@@ -61,6 +62,7 @@ sub make_governed
 	as_role($node, $db, 'ann', q{
 		SELECT mlops.train('risk', 'rows', 'good', 'decision_tree');
 		SELECT mlops.set_card('risk', '{"purpose_of_model": "Who repays"}');
+		SELECT mlops.expect('risk', '{"kind": "in_set", "column": "c", "values": ["a", "b"], "severity": "warning"}', 'known ones');
 		SELECT mlops.set_card('risk', '{"risk_rating": "High"}');
 		SELECT mlops.set_policy('risk', '{"required_approvals": 2, "required_card_fields": ["purpose_of_model"]}');
 		SELECT mlops.set_stage('risk', 2, 'candidate');
@@ -117,6 +119,8 @@ sub governed_facts
 		q{SELECT same, recorded FROM mlops.trained_on('price:1', 'rows')},
 		q{SELECT * FROM mlops.cards ORDER BY model, revision},
 		q{SELECT mlops.card('risk'), mlops.card_markdown('risk:2') FROM rows LIMIT 1},
+		q{SELECT * FROM mlops.expectations ORDER BY number},
+		q{SELECT number, kind, failed, n, passed FROM mlops.validate('public.rows', model => 'risk')},
 		q{SELECT * FROM mlops.policies},
 		q{SELECT * FROM mlops.compliance('risk:2')},
 		q{SELECT * FROM mlops.promotions},

@@ -170,6 +170,23 @@ SELECT action, kind, object, payload - 'number' AS payload FROM mlops.audit WHER
 SELECT versions FROM mlops.drop_model('expecting');
 SELECT count(*) FROM mlops.expectations;
 
+-- rows unlike all that training saw, at the trigger
+SELECT version FROM mlops.train('inside', 'SELECT i AS x, (ARRAY[''a'', ''b''])[1 + i % 2] AS c, CASE WHEN i % 4 > 0 THEN i % 7 END::float8 AS z, 10 + 2 * i + i % 2 AS y FROM generate_series(1, 40) i',
+  'y', 'linear_regression', validation => '{"method": "none"}');
+CREATE TABLE expected.arriving (id serial, x numeric, c text, z float8, nothing float8, refused float8, scored float8);
+CREATE TRIGGER a BEFORE INSERT ON expected.arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('inside', 'nothing', 'on_outside=null');
+CREATE TRIGGER b BEFORE INSERT ON expected.arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('inside', 'scored', 'on_outside=ignore', 'on_error=null');
+INSERT INTO expected.arriving (x, c, z) VALUES (1, 'a', 1), (1, 'a', NULL), (1, 'c', 1), (NULL, 'a', 1), ('NaN', 'a', 1), (1, NULL, 1), (1, 'b', 'NaN'), (500, 'b', 1);
+SELECT id, nothing IS NULL AS outside, scored IS NULL AS failed, nothing = scored AS same FROM expected.arriving ORDER BY id;
+CREATE TRIGGER c BEFORE INSERT ON expected.arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('inside', 'refused', 'on_outside=raise');
+INSERT INTO expected.arriving (x, c, z) VALUES (1, 'c', 1);
+INSERT INTO expected.arriving (x, c, z) VALUES (NULL, 'a', 1);
+INSERT INTO expected.arriving (x, c, z) VALUES (2, 'b', NULL) RETURNING refused = scored AS same;
+DROP TRIGGER c ON expected.arriving;
+CREATE TRIGGER c BEFORE INSERT ON expected.arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('inside', 'refused', 'on_outside=maybe');
+INSERT INTO expected.arriving (x, c, z) VALUES (1, 'a', 1);
+SELECT versions FROM mlops.drop_model('inside');
+
 DROP SCHEMA expected CASCADE;
 DROP VIEW checked;
 REVOKE SELECT ON credit FROM regress_mlops_data, regress_mlops_modeler;

@@ -324,6 +324,12 @@ mlops_scorer_by_value(FmgrInfo *flinfo, Datum model)
 	return e->scorer;
 }
 
+const double *
+mlops_scorer_features(const MlScorer *scorer)
+{
+	return scorer->block.x;
+}
+
 const MlModel *
 mlops_scorer_model(const MlScorer *scorer)
 {

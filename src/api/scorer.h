@@ -47,6 +47,9 @@ extern const double *mlops_scorer_tuple(MlScorer *scorer, HeapTuple tuple, Tuple
 extern const double *mlops_scorer_jsonb(MlScorer *scorer, Jsonb *features);
 extern const double *mlops_scorer_array(MlScorer *scorer, ArrayType *x);
 
+/* The features of the row that was scored last, in the signature's slots. */
+extern const double *mlops_scorer_features(const MlScorer *scorer);
+
 /* What the numbers mean.  Class index of the most likely class; ties go to the first. */
 extern int	mlops_scorer_class(const MlScorer *scorer, const double *out);
 

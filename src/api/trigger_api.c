@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * trigger_api.c
- *	  SQL: score_trigger('model', 'column' [, 'on_error=raise|null']), a BEFORE
- *	  ROW trigger that sets a column of every new row.
+ *	  SQL: score_trigger('model', 'column' [, 'on_error=raise|null']
+ *	  [, 'on_outside=ignore|null|raise']), a BEFORE ROW trigger that sets a
+ *	  column of every new row.
  *
  * The column's type decides what it gets: a number the prediction, text, enum
  * and boolean the class, jsonb the probabilities (of a regression model: the
@@ -12,6 +13,10 @@
  * With on_error=null a failure inside scoring (no such model, a missing value
  * that the model does not accept, ...) leaves NULL in the column.  That costs
  * a subtransaction per row; cancel, shutdown and out of memory still fail.
+ *
+ * on_outside says what becomes of a row unlike all that training saw: a value
+ * is missing where none was, or a category is new where training had no rare
+ * ones to put it with.
  *
  * IDENTIFICATION
  *	  src/api/trigger_api.c
@@ -44,6 +49,13 @@
 
 PG_FUNCTION_INFO_V1(mlops_score_trigger);
 
+typedef enum Outside
+{
+	OUTSIDE_IGNORE,
+	OUTSIDE_NULL,
+	OUTSIDE_RAISE
+} Outside;
+
 /* What a trigger was created with, checked. */
 typedef struct TriggerCall
 {
@@ -53,6 +65,7 @@ typedef struct TriggerCall
 	Oid			type;			/* its base type where it is a domain */
 	int32		typmod;
 	bool		null_on_error;
+	Outside		on_outside;
 } TriggerCall;
 
 /* What one trigger keeps for the statement, in its FmgrInfo. */
@@ -63,6 +76,7 @@ typedef struct TriggerSite
 	FmgrInfo	scoring;		/* stands for the call site of the scorer */
 	bool		is_checked;		/* the signature of the model with this hash */
 	uint8		hash[MLOPS_HASH_LEN];
+	int		   *attnums;		/* of its features, where on_outside is not ignore */
 } TriggerSite;
 
 static void
@@ -100,28 +114,41 @@ check_type(Oid type)
 }
 
 static void
+read_option(const Trigger *trigger, const char *option, TriggerCall *call)
+{
+	if (strcmp(option, "on_error=null") == 0)
+		call->null_on_error = true;
+	else if (strcmp(option, "on_error=raise") == 0)
+		call->null_on_error = false;
+	else if (strcmp(option, "on_outside=ignore") == 0)
+		call->on_outside = OUTSIDE_IGNORE;
+	else if (strcmp(option, "on_outside=null") == 0)
+		call->on_outside = OUTSIDE_NULL;
+	else if (strcmp(option, "on_outside=raise") == 0)
+		call->on_outside = OUTSIDE_RAISE;
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("an option of trigger \"%s\" is not recognized", trigger->tgname),
+				 errhint("Options are 'on_error=raise', 'on_error=null', 'on_outside=ignore', 'on_outside=null' and 'on_outside=raise'.")));
+}
+
+static void
 read_arguments(TriggerData *trigdata, TriggerCall *call)
 {
 	Trigger    *trigger = trigdata->tg_trigger;
 	Relation	rel = trigdata->tg_relation;
 	Form_pg_attribute attr;
 
-	if (trigger->tgnargs < 2 || trigger->tgnargs > 3)
+	if (trigger->tgnargs < 2 || trigger->tgnargs > 4)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("trigger \"%s\" needs a model and a column", trigger->tgname),
 				 errhint("Write EXECUTE FUNCTION mlops.score_trigger('model', 'column').")));
 	call->null_on_error = false;
-	if (trigger->tgnargs == 3)
-	{
-		if (strcmp(trigger->tgargs[2], "on_error=null") == 0)
-			call->null_on_error = true;
-		else if (strcmp(trigger->tgargs[2], "on_error=raise") != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("third argument of trigger \"%s\" is not recognized", trigger->tgname),
-					 errhint("Write 'on_error=raise' or 'on_error=null'.")));
-	}
+	call->on_outside = OUTSIDE_IGNORE;
+	for (int i = 2; i < trigger->tgnargs; i++)
+		read_option(trigger, trigger->tgargs[i], call);
 	call->attnum = SPI_fnumber(RelationGetDescr(rel), trigger->tgargs[1]);
 	if (call->attnum <= 0)
 		ereport(ERROR,
@@ -185,8 +212,78 @@ check_signature(TriggerData *trigdata, TriggerSite *site, const MlModel *model)
 		for (int f = 0; f < sig->nfeatures; f++)
 			check_column(trigdata, &site->call, sig->features[f].name, column);
 	}
+	if (site->call.on_outside != OUTSIDE_IGNORE)
+	{
+		if (site->attnums)
+			pfree(site->attnums);
+		site->attnums = MemoryContextAlloc(site->scoring.fn_mcxt,
+										   sizeof(int) * Max(sig->nfeatures, 1));
+		for (int f = 0; f < sig->nfeatures; f++)
+			site->attnums[f] = SPI_fnumber(desc, sig->features[f].name);
+	}
 	memcpy(site->hash, model->hash, MLOPS_HASH_LEN);
 	site->is_checked = true;
+}
+
+static bool
+is_missing(HeapTuple row, int attnum, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		value;
+
+	if (attnum <= 0)
+		return false;			/* the scorer says so */
+	value = heap_getattr(row, attnum, desc, &isnull);
+	if (isnull)
+		return true;
+	switch (getBaseType(TupleDescAttr(desc, attnum - 1)->atttypid))
+	{
+		case FLOAT8OID:
+			return isnan(DatumGetFloat8(value));
+		case FLOAT4OID:
+			return isnan(DatumGetFloat4(value));
+		case NUMERICOID:
+			return numeric_is_nan(DatumGetNumeric(value));
+		default:
+			return false;
+	}
+}
+
+/* A feature that is missing though it never was in training, or NULL. */
+static const MlFeature *
+find_missing(const TriggerSite *site, const MlSignature *sig, HeapTuple row, TupleDesc desc)
+{
+	for (int f = 0; f < sig->nfeatures; f++)
+	{
+		if (!sig->features[f].has_missing && is_missing(row, site->attnums[f], desc))
+			return &sig->features[f];
+	}
+	return NULL;
+}
+
+/* A feature whose category training had not, where it put none with the rare ones; x: as the model saw it. */
+static const MlFeature *
+find_unseen(const MlSignature *sig, const double *x)
+{
+	for (int f = 0; f < sig->nfeatures; f++)
+	{
+		const MlFeature *feature = &sig->features[f];
+
+		if (feature->type == ML_COLUMN_TEXT && !feature->has_other &&
+			x[feature->slot] == feature->ncategories + 1)
+			return feature;
+	}
+	return NULL;
+}
+
+static void
+refuse_outside(const TriggerCall *call, const MlFeature *feature, const char *why)
+{
+	if (call->on_outside == OUTSIDE_RAISE)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("column \"%s\" is outside of what the model was trained on", feature->name),
+				 errdetail("%s", why)));
 }
 
 /* The core's own message would quote the class. */
@@ -273,13 +370,23 @@ score_new_row(TriggerData *trigdata, TriggerSite *site, HeapTuple row, bool *isn
 	Relation	rel = trigdata->tg_relation;
 	MlScorer   *s = mlops_scorer_by_name(&site->scoring, call->model,
 										 rel->rd_rel->relowner);
+	const MlSignature *sig = mlops_scorer_model(s)->sig;
+	const MlFeature *outside = NULL;
 	const double *out;
 	Datum		value;
 
 	check_signature(trigdata, site, mlops_scorer_model(s));
-	out = mlops_scorer_tuple(s, row, RelationGetDescr(rel));
-	*isnull = out == NULL;
-	if (out == NULL)
+	if (call->on_outside != OUTSIDE_IGNORE)
+		outside = find_missing(site, sig, row, RelationGetDescr(rel));
+	if (outside != NULL)
+		refuse_outside(call, outside, "A value is missing, as none was in training.");
+	out = outside ? NULL : mlops_scorer_tuple(s, row, RelationGetDescr(rel));
+	if (out != NULL && call->on_outside != OUTSIDE_IGNORE)
+		outside = find_unseen(sig, mlops_scorer_features(s));
+	if (outside != NULL && out != NULL)
+		refuse_outside(call, outside, "Its category did not occur in training.");
+	*isnull = out == NULL || outside != NULL;
+	if (*isnull)
 		return (Datum) 0;
 	value = make_result(call, s, out);
 	if (call->column_type != call->type)

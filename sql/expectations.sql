@@ -170,6 +170,14 @@ SELECT action, kind, object, payload - 'number' AS payload FROM mlops.audit WHER
 SELECT versions FROM mlops.drop_model('expecting');
 SELECT count(*) FROM mlops.expectations;
 
+-- what a source is like, as expectations that it meets
+SELECT * FROM mlops.expectations_of('SELECT status, income, seniority::float8 / 7 AS years, records = ''yes'' AS records, date ''2024-01-01'' + id AS day, id::text AS id, ''{}''::jsonb AS doc FROM public.credit');
+SELECT kind, "column", actual FROM mlops.validate('public.credit', (SELECT jsonb_agg(expectation) FROM mlops.expectations_of('public.credit'))) WHERE NOT passed;
+SELECT count(*) FROM mlops.expectations_of('public.credit');
+SELECT kind, expectation FROM mlops.expectations_of('SELECT 1 AS a, ''x'' AS b WHERE false');
+SELECT kind, expectation FROM mlops.expectations_of('VALUES (''NaN''::float8, NULL::text), (1, NULL)');
+SELECT * FROM mlops.expectations_of(NULL);
+
 -- rows unlike all that training saw, at the trigger
 SELECT version FROM mlops.train('inside', 'SELECT i AS x, (ARRAY[''a'', ''b''])[1 + i % 2] AS c, CASE WHEN i % 4 > 0 THEN i % 7 END::float8 AS z, 10 + 2 * i + i % 2 AS y FROM generate_series(1, 40) i',
   'y', 'linear_regression', validation => '{"method": "none"}');

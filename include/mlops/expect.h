@@ -89,4 +89,8 @@ typedef struct MlExpectationResult
 /* One for each, in order; the source is read at most once, as the current user. */
 extern MlExpectationResult *mlops_expectations_check(MlSource *source, const List *expectations);
 
+/* expectation_profile.c: what a source is like, column by column; it is read twice at most, as the current user */
+typedef void (*MlPropose) (void *arg, const char *kind, const char *column, Jsonb *expectation);
+extern void mlops_expectations_propose(MlSource *source, MlPropose propose, void *arg);
+
 #endif							/* MLOPS_EXPECT_H */

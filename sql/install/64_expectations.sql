@@ -62,6 +62,17 @@ LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 ROWS 20;
 COMMENT ON FUNCTION mlops.expectations_from(text)
   IS 'expectations that say what training saw: types, nulls and, with the privilege artifact, categories';
 
+CREATE FUNCTION mlops.expectations_of(
+    source text,
+    OUT kind text,
+    OUT "column" text,
+    OUT expectation jsonb)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mlops_expectations_of'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 1000 ROWS 20;
+COMMENT ON FUNCTION mlops.expectations_of(text)
+  IS 'expectations that a source meets: types, share of nulls, least and greatest number, values where there are at most 20';
+
 CREATE VIEW mlops.expectations WITH (security_barrier) AS
 SELECT e.expectation_id AS number,
        m.name::text AS model,

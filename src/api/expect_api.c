@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * expect_api.c
- *	  SQL: expect(), unexpect(), validate(), expectations_from().
+ *	  SQL: expect(), unexpect(), validate(), expectations_from(),
+ *	  expectations_of().
  *
  * IDENTIFICATION
  *	  src/api/expect_api.c
@@ -27,6 +28,7 @@ PG_FUNCTION_INFO_V1(mlops_expect);
 PG_FUNCTION_INFO_V1(mlops_unexpect);
 PG_FUNCTION_INFO_V1(mlops_validate);
 PG_FUNCTION_INFO_V1(mlops_expectations_from);
+PG_FUNCTION_INFO_V1(mlops_expectations_of);
 
 static void
 set_text(Datum *values, bool *nulls, int i, const char *text)
@@ -203,5 +205,28 @@ mlops_expectations_from(PG_FUNCTION_ARGS)
 			f->ncategories > 0 && f->ncategories <= MLOPS_EXPECT_VALUES)
 			put_proposal(rsinfo, "in_set", f);
 	}
+	return (Datum) 0;
+}
+
+static void
+put_found(void *arg, const char *kind, const char *column, Jsonb *expectation)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) arg;
+	Datum		values[3];
+	bool		nulls[3] = {0};
+
+	values[0] = CStringGetTextDatum(kind);
+	values[1] = CStringGetTextDatum(column);
+	values[2] = JsonbPGetDatum(expectation);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+Datum
+mlops_expectations_of(PG_FUNCTION_ARGS)
+{
+	MlSource   *source = mlops_source_open(mlops_arg_required(fcinfo, 0, "source"));
+
+	InitMaterializedSRF(fcinfo, 0);
+	mlops_expectations_propose(source, put_found, fcinfo->resultinfo);
 	return (Datum) 0;
 }

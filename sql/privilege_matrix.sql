@@ -27,6 +27,7 @@ mlops.tree_text(text,integer)|mlops.tree_text(%L)
 mlops.tree_dot(text,integer)|mlops.tree_dot(%L)
 mlops.tree_sql(text)|mlops.tree_sql(%L)
 mlops.train(text,text,name,text,name[],jsonb,jsonb,name,text,text)|mlops.train(%L, 'SELECT x, x AS y FROM generate_series(1, 30) x', 'y', 'linear_regression')
+mlops.train_async(text,text,name,text,name[],jsonb,jsonb,name,text,text)|mlops.train_async(%L, 'SELECT 1 AS x')
 mlops.set_alias(text,text,integer,text)|mlops.set_alias(%L, 'other', 1)
 mlops.drop_alias(text,text,text)|mlops.drop_alias(%L, 'champion')
 mlops.rollback(text,text,text)|mlops.rollback(%L)
@@ -117,7 +118,7 @@ SELECT * FROM (
 
 -- a refusal says what it says of a model that does not exist; to who has no privilege at all, always
 SELECT function, privilege, here, absent FROM outcomes WHERE denied AND here <> absent
-   AND function NOT LIKE 'mlops.train(%' AND (privilege = 'none' OR here NOT LIKE '42501%') ORDER BY 1, 2;
+   AND function !~ '^mlops\.train(_async)?\(' AND (privilege = 'none' OR here NOT LIKE '42501%') ORDER BY 1, 2;
 -- training creates what does not exist
 SELECT privilege, split_part(here, ' / ', 2) AS here, split_part(absent, ' / ', 2) AS absent
   FROM outcomes WHERE denied AND function LIKE 'mlops.train(%' ORDER BY n;

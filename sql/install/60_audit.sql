@@ -39,13 +39,6 @@ LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000;
 COMMENT ON FUNCTION mlops.audit_verify(bigint, text)
   IS 'recompute the chain of audit records and compare it with the anchors, and with one noted elsewhere';
 
-CREATE PROCEDURE mlops.run_due_jobs(
-    max_seconds integer DEFAULT 60)
-AS 'MODULE_PATHNAME', 'mlops_run_due_jobs'
-LANGUAGE C;
-COMMENT ON PROCEDURE mlops.run_due_jobs(integer)
-  IS 'do what is due: seal and anchor the audit trail, apply retention; for any scheduler';
-
 CREATE VIEW mlops.audit WITH (security_barrier) AS
 SELECT e.seq,
        e.sealed,

@@ -38,6 +38,8 @@ GRANT SELECT ON mlops.run_metrics TO PUBLIC;
 GRANT SELECT ON mlops.holds TO PUBLIC;
 GRANT SELECT ON mlops.retention TO PUBLIC;
 GRANT SELECT ON mlops.expectations TO PUBLIC;
+GRANT SELECT ON mlops.jobs TO PUBLIC;
+GRANT SELECT ON mlops.job_runs TO PUBLIC;
 
 -- functions inside views run as the user who asks; the schema stays closed to names
 GRANT EXECUTE ON FUNCTION mlops_private.may(bigint, text) TO PUBLIC;

@@ -111,3 +111,11 @@ CREATE POLICY readers ON mlops_private.expectation FOR SELECT
 ALTER TABLE mlops_private.known_system ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.known_system FOR SELECT
     USING (mlops_private.may_database('audit'));
+
+ALTER TABLE mlops_private.job ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.job FOR SELECT
+    USING (mlops_private.owns(owner_oid, owner_name, owner_system));
+
+ALTER TABLE mlops_private.job_run ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.job_run FOR SELECT
+    USING (EXISTS (SELECT 1 FROM mlops_private.job j WHERE j.job_id = job_run.job_id));

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * audit_api.c
- *	  SQL: audit_seal, audit_head, audit_verify, and CALL run_due_jobs.
+ *	  SQL: audit_seal, audit_head and audit_verify.
  *
  * IDENTIFICATION
  *	  src/api/audit_api.c
@@ -10,27 +10,23 @@
  */
 #include "postgres.h"
 
-#include "executor/spi.h"
+#include "access/xact.h"
+#include "access/xlog.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
-#include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/snapmgr.h"
 #include "utils/uuid.h"
 
 #include "mlops/audit.h"
 #include "mlops/gov.h"
 #include "mlops/jsonb_out.h"
-#include "mlops/retention.h"
 
 #include "model_arg.h"
 
 PG_FUNCTION_INFO_V1(mlops_audit_seal_now);
 PG_FUNCTION_INFO_V1(mlops_audit_head_now);
 PG_FUNCTION_INFO_V1(mlops_audit_verify_now);
-PG_FUNCTION_INFO_V1(mlops_run_due_jobs);
 
 static Datum
 hash_text(const uint8 *hash)
@@ -152,58 +148,4 @@ mlops_audit_verify_now(PG_FUNCTION_ARGS)
 	values[3] = verdict.reason ? CStringGetTextDatum(verdict.reason) : (Datum) 0;
 	nulls[3] = verdict.reason == NULL;
 	return mlops_result_row(fcinfo, values, nulls);
-}
-
-/* How many events one transaction of run_due_jobs seals. */
-#define SEAL_BATCH	10000
-
-static void
-commit_here(void)
-{
-	SPI_commit();
-	EnsurePortalSnapshotExists();
-}
-
-/*
- * CALL mlops.run_due_jobs(max_seconds): what is due, each piece in a
- * transaction of its own.
- */
-Datum
-mlops_run_due_jobs(PG_FUNCTION_ARGS)
-{
-	static const char *const command = "mlops.run_due_jobs()";
-	CallContext *context = (CallContext *) fcinfo->context;
-	TimestampTz deadline;
-	MlAuditSealing sealing;
-	MlRetained	retained[MLOPS_RETAINED_KINDS];
-	MlWriter	w;
-
-	if (context == NULL || !IsA(context, CallContext) || context->atomic)
-		ereport(ERROR,
-				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("%s cannot run inside a transaction block", command)));
-	mlops_arg_require(fcinfo, 0, "max_seconds");
-	if (PG_GETARG_INT32(0) < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("max_seconds must be at least 1")));
-	mlops_rights_require_database(ML_PRIVILEGE_AUDIT, "run due jobs");
-	deadline = GetCurrentTimestamp() + (int64) PG_GETARG_INT32(0) * USECS_PER_SEC;
-	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	do
-	{
-		CHECK_FOR_INTERRUPTS();
-		mlops_write_begin(&w, command);
-		mlops_audit_seal(&w, SEAL_BATCH, &sealing);
-		if (!sealing.more && !sealing.busy)
-			mlops_audit_anchor(&w, &sealing.head, true);
-		mlops_write_end(&w);
-		commit_here();
-	} while (sealing.more && GetCurrentTimestamp() < deadline);
-	mlops_write_begin(&w, command);
-	mlops_retention_apply(&w, retained);
-	mlops_write_end(&w);
-	commit_here();
-	SPI_finish();
-	PG_RETURN_VOID();
 }

@@ -68,6 +68,10 @@ sub make_governed
 		SELECT mlops.set_stage('risk', 2, 'candidate');
 		SELECT mlops.request_promotion('risk', 2, reason => 'smaller');});
 	as_role($node, $db, 'dan', q{SELECT mlops.approve(request, 'fine') FROM mlops.promotions});
+	as_role($node, $db, 'ann', q{
+		SELECT mlops.train_async('price', 'rows', 'y', 'decision_tree');
+		SELECT mlops.schedule('nightly', 'train', '1 day', '{"model": "price", "source": "rows", "target": "y", "algorithm": "decision_tree"}', '2100-01-01');
+		CALL mlops.run_due_jobs();});
 	$node->safe_psql($db, q{SELECT sealed FROM mlops.audit_seal()});
 	$node->safe_psql('postgres', 'ALTER ROLE bob RENAME TO robert; DROP ROLE pat; CREATE ROLE pat LOGIN');
 	# some acts that are not sealed yet
@@ -124,6 +128,8 @@ sub governed_facts
 		q{SELECT * FROM mlops.policies},
 		q{SELECT * FROM mlops.compliance('risk:2')},
 		q{SELECT * FROM mlops.promotions},
+		q{SELECT * FROM mlops.jobs ORDER BY job},
+		q{SELECT * FROM mlops.job_runs ORDER BY run},
 		q{SELECT * FROM mlops.holds},
 		q{SELECT * FROM mlops.retention},
 		q{SELECT at, actor, action, kind, object, payload, seq FROM mlops.audit ORDER BY event_id},

@@ -1,0 +1,102 @@
+/*-------------------------------------------------------------------------
+ *
+ * job_kind.c
+ *	  The list of what a job can do, and the short ones of it.
+ *
+ * IDENTIFICATION
+ *	  src/worker/job_kind.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+
+#include "mlops/audit.h"
+#include "mlops/gov.h"
+#include "mlops/job.h"
+#include "mlops/jsonb_out.h"
+#include "mlops/retention.h"
+
+/* How many events one transaction seals. */
+#define SEAL_BATCH	10000
+
+static void
+check_none(Jsonb *arguments)
+{
+	mlops_rights_require_database(ML_PRIVILEGE_AUDIT, "schedule such a job");
+	if (JB_ROOT_COUNT(arguments) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("jobs of this kind take no arguments")));
+}
+
+static bool
+seal(const MlJob *job, MlJobWork *work)
+{
+	MlWriter	w;
+	MlAuditSealing sealing;
+
+	mlops_rights_require_database(ML_PRIVILEGE_AUDIT, "seal the audit trail");
+	mlops_write_begin(&w, "mlops.run_due_jobs()");
+	mlops_audit_seal(&w, SEAL_BATCH, &sealing);
+	if (!sealing.more && !sealing.busy)
+		mlops_audit_anchor(&w, &sealing.head, true);
+	mlops_write_end(&w);
+	work->rows = Max(work->rows, 0) + sealing.sealed;
+	return sealing.more && !sealing.busy;
+}
+
+static bool
+retain(const MlJob *job, MlJobWork *work)
+{
+	MlWriter	w;
+	MlRetained	retained[MLOPS_RETAINED_KINDS];
+	JsonbParseState *state = NULL;
+
+	mlops_rights_require_database(ML_PRIVILEGE_AUDIT, "apply retention");
+	mlops_write_begin(&w, "mlops.run_due_jobs()");
+	mlops_retention_apply(&w, retained);
+	mlops_write_end(&w);
+	work->rows = 0;
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < MLOPS_RETAINED_KINDS; i++)
+	{
+		work->rows += retained[i].removed;
+		mlops_jsonb_add_integer(&state, retained[i].kind, retained[i].removed);
+	}
+	work->detail = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	return false;
+}
+
+static const MlJobKind kinds[] = {
+	{"audit", check_none, seal},
+	{"retention", check_none, retain},
+	{"train", mlops_job_train_check, mlops_job_train_step},
+};
+
+const MlJobKind *
+mlops_job_kind(const char *name)
+{
+	for (int i = 0; i < (int) lengthof(kinds); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+const MlJobKind *
+mlops_job_kind_required(const char *name)
+{
+	const MlJobKind *kind = mlops_job_kind(name);
+	StringInfoData list;
+
+	if (kind)
+		return kind;
+	initStringInfo(&list);
+	for (int i = 0; i < (int) lengthof(kinds); i++)
+		appendStringInfo(&list, "%s%s", i == 0 ? "" : ", ", kinds[i].name);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown kind of job"),
+			 errhint("Kinds are: %s.", list.data)));
+}

@@ -1,0 +1,238 @@
+/*-------------------------------------------------------------------------
+ *
+ * job_run.c
+ *	  Running due jobs, in the session and with the rights of their owner.
+ *
+ * One transaction claims a job, then one or more do the work, each in a
+ * subtransaction; the last of them also records how it ended, so that what a
+ * job did and that it was done is committed together.  Nobody's user id is
+ * switched for the work.
+ *
+ * IDENTIFICATION
+ *	  src/worker/job_run.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "tcop/pquery.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "mlops/audit.h"
+#include "mlops/gov.h"
+#include "mlops/job.h"
+#include "mlops/retention.h"
+
+#include "job_private.h"
+
+/* How many events one transaction seals. */
+#define SEAL_BATCH	10000
+
+/* SET LOCAL ROLE ends with a transaction: what follows would be done as somebody else. */
+static void
+commit_here(const char *command, Oid role)
+{
+	SPI_commit();
+	EnsurePortalSnapshotExists();
+	if (GetUserId() != role)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the current role changed while %s ran", command),
+				 errhint("Use SET ROLE instead of SET LOCAL ROLE.")));
+}
+
+/* What is always due for those who may: seal, anchor, apply retention. */
+static void
+run_built_in(const char *command, Oid role, TimestampTz deadline)
+{
+	MlAuditSealing sealing;
+	MlRetained	retained[MLOPS_RETAINED_KINDS];
+	MlWriter	w;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		mlops_write_begin(&w, command);
+		mlops_audit_seal(&w, SEAL_BATCH, &sealing);
+		if (!sealing.more && !sealing.busy)
+			mlops_audit_anchor(&w, &sealing.head, true);
+		mlops_write_end(&w);
+		commit_here(command, role);
+	} while (sealing.more && GetCurrentTimestamp() < deadline);
+	mlops_write_begin(&w, command);
+	mlops_retention_apply(&w, retained);
+	mlops_write_end(&w);
+	commit_here(command, role);
+}
+
+/* Lock the job's row, as what ends a run does: a cancellation has come before or does not come. */
+static bool
+lock_and_ask(const char *command, const MlJob *job)
+{
+	MlWriter	w;
+	bool		cancelled;
+
+	mlops_write_begin(&w, command);
+	cancelled = mlops_job_cancelled(&w, job);
+	mlops_write_end(&w);
+	return cancelled;
+}
+
+static void
+hold_run(const char *command, const MlJob *job)
+{
+	MlWriter	w;
+	bool		ours;
+
+	mlops_write_begin(&w, command);
+	ours = mlops_job_hold(&w, job);
+	mlops_write_end(&w);
+	if (!ours)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("job \"%s\" was removed or taken over while it ran", job->name)));
+}
+
+/*
+ * One step, in a subtransaction.  Returns NULL or the error, after which
+ * nothing of the step is left.
+ */
+static ErrorData *
+try_step(const char *command, const MlJob *job, MlJobWork *work, bool *more, bool *cancelled)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	MlJobWork	done = *work;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		if (job->kind == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("job \"%s\" is of a kind that this version does not know", job->name)));
+		*more = job->kind->step(job, &done);
+		*cancelled = lock_and_ask(command, job);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		*work = done;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_END_TRY();
+	return error;
+}
+
+static void
+finish(const char *command, const MlJob *job, MlJobOutcome outcome, const MlJobWork *work,
+	   const ErrorData *error)
+{
+	MlWriter	w;
+	const char *message = error ? mlops_job_message(error->sqlerrcode) : NULL;
+	bool		suspended;
+
+	mlops_write_begin(&w, command);
+	suspended = mlops_job_finish(&w, job, outcome, work,
+								 error ? unpack_sql_state(error->sqlerrcode) : NULL, message);
+	mlops_write_end(&w);
+	if (outcome == ML_JOB_FAILED)
+		ereport(WARNING,
+				(errmsg("job \"%s\" failed", job->name),
+				 errdetail("%s (SQLSTATE %s).%s", message, unpack_sql_state(error->sqlerrcode),
+						   suspended ? " It is suspended." : "")));
+}
+
+/* A claimed job, from its begin to its end. */
+static void
+run_job(const char *command, Oid role, const MlJob *job)
+{
+	MlJobWork	work = {-1, NULL};
+	ErrorData  *error;
+	bool		more;
+	bool		cancelled;
+
+	for (;;)
+	{
+		more = cancelled = false;
+		hold_run(command, job);
+		error = try_step(command, job, &work, &more, &cancelled);
+		if (error || cancelled || !more)
+			break;
+		commit_here(command, role);
+	}
+	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	{
+		cancelled = lock_and_ask(command, job);
+		finish(command, job, ML_JOB_CANCELLED, &work, error);
+		commit_here(command, role);
+		if (!cancelled)
+			ReThrowError(error);	/* it was not the job, but this session that was to stop */
+		return;
+	}
+	finish(command, job, error ? ML_JOB_FAILED : more ? ML_JOB_CANCELLED : ML_JOB_SUCCEEDED, &work, error);
+	commit_here(command, role);
+}
+
+static bool
+claim(const char *command, MlJob *job)
+{
+	MlWriter	w;
+	bool		found;
+
+	mlops_write_begin(&w, command);
+	found = mlops_job_claim(&w, job);
+	mlops_write_end(&w);
+	return found;
+}
+
+void
+mlops_jobs_run(const char *command, TimestampTz deadline)
+{
+	Oid			role = GetUserId();
+	MemoryContext context;
+	MemoryContext old;
+	MlWriter	w;
+	MlJob		job;
+	bool		found;
+
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("%s cannot run in a REPEATABLE READ or SERIALIZABLE transaction", command),
+				 errhint("Use READ COMMITTED.")));
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	if (mlops_rights_database(role, ML_PRIVILEGE_AUDIT))
+		run_built_in(command, role, deadline);
+	mlops_write_begin(&w, command);
+	mlops_jobs_tidy(&w);
+	mlops_write_end(&w);
+	commit_here(command, role);
+	context = AllocSetContextCreate(CurrentMemoryContext, "mlops job", ALLOCSET_DEFAULT_SIZES);
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(context);
+		old = MemoryContextSwitchTo(context);
+		found = claim(command, &job);
+		commit_here(command, role);
+		if (found)
+			run_job(command, role, &job);
+		MemoryContextSwitchTo(old);
+	} while (found && GetCurrentTimestamp() < deadline);
+	MemoryContextDelete(context);
+	SPI_finish();
+}

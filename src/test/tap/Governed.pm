@@ -69,7 +69,7 @@ sub make_governed
 		SELECT mlops.request_promotion('risk', 2, reason => 'smaller');});
 	as_role($node, $db, 'dan', q{SELECT mlops.approve(request, 'fine') FROM mlops.promotions});
 	as_role($node, $db, 'ann', q{
-		SELECT mlops.train_async('price', 'rows', 'y', 'decision_tree');
+		SELECT mlops.train_async('queued', 'rows', 'y', 'decision_tree');
 		SELECT mlops.schedule('nightly', 'train', '1 day', '{"model": "price", "source": "rows", "target": "y", "algorithm": "decision_tree"}', '2100-01-01');
 		CALL mlops.run_due_jobs();});
 	$node->safe_psql($db, q{SELECT sealed FROM mlops.audit_seal()});

@@ -49,7 +49,7 @@ struct MlJobKind
 	/*
 	 * As the job's owner, in a transaction that the caller commits, and in a
 	 * subtransaction that it rolls back after an error.  Returns whether there is more to do, which
-	 * comes in another transaction.
+	 * comes in another transaction.  job: NULL for kinds without arguments, done unasked.
 	 */
 	bool		(*step) (const MlJob *job, MlJobWork *work);
 };

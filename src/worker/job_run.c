@@ -22,15 +22,10 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
-#include "mlops/audit.h"
 #include "mlops/gov.h"
 #include "mlops/job.h"
-#include "mlops/retention.h"
 
 #include "job_private.h"
-
-/* How many events one transaction seals. */
-#define SEAL_BATCH	10000
 
 /* SET LOCAL ROLE ends with a transaction: what follows would be done as somebody else. */
 static void
@@ -49,24 +44,21 @@ commit_here(const char *command, Oid role)
 static void
 run_built_in(const char *command, Oid role, TimestampTz deadline)
 {
-	MlAuditSealing sealing;
-	MlRetained	retained[MLOPS_RETAINED_KINDS];
-	MlWriter	w;
+	static const char *const kinds[] = {"audit", "retention"};
 
-	do
+	for (int i = 0; i < (int) lengthof(kinds); i++)
 	{
-		CHECK_FOR_INTERRUPTS();
-		mlops_write_begin(&w, command);
-		mlops_audit_seal(&w, SEAL_BATCH, &sealing);
-		if (!sealing.more && !sealing.busy)
-			mlops_audit_anchor(&w, &sealing.head, true);
-		mlops_write_end(&w);
-		commit_here(command, role);
-	} while (sealing.more && GetCurrentTimestamp() < deadline);
-	mlops_write_begin(&w, command);
-	mlops_retention_apply(&w, retained);
-	mlops_write_end(&w);
-	commit_here(command, role);
+		const MlJobKind *kind = mlops_job_kind(kinds[i]);
+		MlJobWork	work = {-1, NULL};
+		bool		more;
+
+		do
+		{
+			CHECK_FOR_INTERRUPTS();
+			more = kind->step(NULL, &work);
+			commit_here(command, role);
+		} while (more && GetCurrentTimestamp() < deadline);
+	}
 }
 
 /* Lock the job's row, as what ends a run does: a cancellation has come before or does not come. */

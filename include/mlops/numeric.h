@@ -133,6 +133,7 @@ extern double mlops_t_sf2(double t, double df); /* P(|T| > |t|) */
 extern double mlops_t_quantile(double p, double df);
 extern double mlops_f_sf(double f, double df1, double df2);	/* P(F > f) */
 extern double mlops_chi2_sf(double x, double df);
+extern double mlops_chi2_quantile(double p, double df);
 
 /* paired.c: two models on the same rows */
 
@@ -260,5 +261,172 @@ extern size_t mlops_pack_strings_bound(int n, size_t total);
 extern size_t mlops_pack_strings(int n, const uint64_t *lengths, const uint8_t *bytes,
 								 uint64_t *work, uint8_t *out);
 extern bool mlops_unpack_strings(MlPackIn *in, int n, MlPackStrings *strings, uint64_t *work);
+
+/* sort.c */
+
+/* A number that is ordered as x is; -0.0 as 0.0.  Not for NaN. */
+static inline uint64_t
+mlops_double_key(double x)
+{
+	union
+	{
+		double		number;
+		uint64_t	bits;
+	}			u = {.number = x + 0.0};
+
+	/* all bits of a negative one, else the sign: no branch, as signs are anyone's guess */
+	return u.bits ^ ((0 - (u.bits >> 63)) | UINT64_C(1) << 63);
+}
+
+static inline double
+mlops_key_double(uint64_t key)
+{
+	union
+	{
+		uint64_t	bits;
+		double		number;
+	}			u = {.bits = key ^ (((key >> 63) - 1) | UINT64_C(1) << 63)};
+
+	return u.number;
+}
+
+/* Ascending; no NaN among them, fewer than 2^32; -0.0 becomes 0.0; scratch has room for n. */
+extern void mlops_sort_doubles(double *x, size_t n, double *scratch);
+
+/* quantile_bins.c: bins at quantiles of a reference; values equal to a cut lie below it unless "before" */
+typedef struct MlCut
+{
+	double		value;
+	bool		before;
+} MlCut;
+
+#define MLOPS_BINS_MAX 1000		/* quantiles asked for */
+#define MLOPS_CUTS_ROOM(bins) (3 * (bins))	/* cuts that many can make */
+
+extern int	mlops_qbin_cuts(size_t n, const double *sorted, int bins, MlCut *cuts);
+extern void mlops_qbin_bounds(int ncuts, const MlCut *cuts, uint64_t *bounds);
+extern int64_t mlops_qbin_values(int nbounds, const uint64_t *bounds, size_t n,
+								const double *x, int64_t *counts);
+extern void mlops_qbin_sorted(int nbounds, const uint64_t *bounds, size_t n,
+							 const double *sorted, int64_t *counts);
+extern void mlops_qbin_group(int nfine, const MlCut *fine, int ncoarse, const MlCut *coarse,
+							uint16_t *group);
+
+/* The bin of a value that is not NaN: how many bounds are below its key. */
+static inline int
+mlops_qbin_of(int nbounds, const uint64_t *bounds, double x)
+{
+	uint64_t	key = mlops_double_key(x);
+	const uint64_t *base = bounds;
+	int			n = nbounds;
+
+	if (n == 0)
+		return 0;
+	while (n > 1)
+	{
+		int			half = n / 2;
+
+		/* no branch: it would be guessed wrong every other time */
+		base += half & -(int) (base[half - 1] < key);
+		n -= half;
+	}
+	return (int) (base - bounds) + (*base < key);
+}
+
+/* two_samples.c: sorted samples without NaN */
+typedef struct MlTwoSamples
+{
+	int64_t		n;
+	int64_t		m;
+	int64_t		steps;			/* n m D */
+	double		d;				/* Kolmogorov-Smirnov; NaN when either is empty */
+	double		wasserstein;	/* NaN when not finite, too */
+} MlTwoSamples;
+
+#define MLOPS_DRIFT_MIN_SD 1e-3
+
+extern void mlops_two_samples(int64_t n, const double *x, int64_t m, const double *y,
+							  MlTwoSamples *out);	/* n m < 2^62 */
+extern double mlops_population_sd(int64_t n, const double *x);
+extern double mlops_wasserstein_scaled(double wasserstein, double sd);
+
+/* P(n m D >= steps): exact in n m steps; work has room for min(n, m) + 1 */
+extern double mlops_ks_exact(int64_t n, int64_t m, int64_t steps, double *work);
+extern double mlops_kolmogorov_sf(double x);
+extern double mlops_ks_stephens(double d, double n, double m);
+/* exact or Stephens' form; work has room for MLOPS_KS_WORK */
+extern double mlops_ks_p(const MlTwoSamples *two, double *work);
+
+#define MLOPS_KS_EXACT_PAIRS 1000000
+#define MLOPS_KS_EXACT_LESSER 1000
+#define MLOPS_KS_WORK (MLOPS_KS_EXACT_LESSER + 1)
+
+static inline bool
+mlops_ks_is_exact(int64_t n, int64_t m)
+{
+	return (n < m ? n : m) <= MLOPS_KS_EXACT_LESSER && n <= MLOPS_KS_EXACT_PAIRS / m;
+}
+
+/*
+ * drift.c: counts of a reference and of a window in the same bins.  NaN stands
+ * for no value, as when either has no rows.
+ */
+#define MLOPS_DRIFT_EPSILON	1e-4	/* least share in PSI */
+
+extern double mlops_psi(int nbins, const int64_t *ref, const int64_t *cur, double epsilon,
+						double *parts); /* parts may be NULL */
+extern double mlops_psi_noise(int used, double n, double m, double level);
+extern int	mlops_qbin_used(int nbins, const int64_t *ref, const int64_t *cur);
+
+typedef struct MlDistances
+{
+	double		js;				/* root of the divergence, base 2: 0 to 1 */
+	double		hellinger;
+	double		tvd;
+	double		l_infinity;
+} MlDistances;
+extern void mlops_distances(int nbins, const int64_t *ref, const int64_t *cur, MlDistances *out);
+
+/* cuts has nbins - 1; NULL: no bin is a single value */
+extern void mlops_ks_bracket(int nbins, const MlCut *cuts, const int64_t *ref,
+							 const int64_t *cur, double *low, double *high);
+extern double mlops_wasserstein_binned(int nbins, const MlCut *cuts, const int64_t *ref,
+									   const int64_t *cur);
+
+#define MLOPS_CHI2_MIN_EXPECTED 5
+
+typedef struct MlChi2
+{
+	double		statistic;
+	double		p;
+	int			df;
+	bool		sparse;			/* a count below MLOPS_CHI2_MIN_EXPECTED was expected somewhere */
+} MlChi2;
+extern void mlops_chi2_homogeneity(int nbins, const int64_t *ref, const int64_t *cur, MlChi2 *out);
+extern double mlops_two_proportions(int64_t hit1, int64_t n1, int64_t hit2, int64_t n2, double *z);
+
+extern void mlops_adjust_bonferroni(int n, const double *p, double *adjusted);
+extern void mlops_adjust_bh(int n, const double *p, double *adjusted, uint32_t *order);
+
+/* Performance without labels, from calibrated probabilities; sums of parts add up. */
+typedef struct MlCbpe
+{
+	double		tp;
+	double		fp;
+	double		fn;
+	double		tn;
+} MlCbpe;
+
+typedef struct MlCbpeRates
+{
+	double		accuracy;
+	double		precision;
+	double		recall;
+	double		specificity;
+	double		f1;
+} MlCbpeRates;
+extern void mlops_cbpe_add(MlCbpe *sums, double p, bool positive);
+extern void mlops_cbpe_rates(const MlCbpe *sums, MlCbpeRates *out);
+extern double mlops_cbpe_auc(size_t n, const double *score, const double *p);
 
 #endif							/* MLOPS_NUMERIC_H */

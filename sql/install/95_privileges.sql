@@ -17,6 +17,8 @@ SELECT mlops_private.revoke_from_strangers();
 -- what people use; each function checks the caller's rights itself
 GRANT USAGE ON SCHEMA mlops TO PUBLIC;
 GRANT USAGE ON TYPE mlops.model TO PUBLIC;
+GRANT USAGE ON TYPE mlops.ks_test_result TO PUBLIC;
+GRANT USAGE ON TYPE mlops.chi2_test_result TO PUBLIC;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA mlops TO PUBLIC;
 GRANT SELECT ON mlops.models TO PUBLIC;
 GRANT SELECT ON mlops.versions TO PUBLIC;

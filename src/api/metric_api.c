@@ -32,7 +32,9 @@ static const Size min_size[] = {
 	[METRIC_PROBABILITY] = sizeof(ProbabilityState),
 	[METRIC_CALIBRATION] = offsetof(CalibrationState, bins),
 	[METRIC_RANK] = offsetof(RankState, score),
-	[METRIC_CONFUSION] = offsetof(ConfusionState, data)
+	[METRIC_CONFUSION] = offsetof(ConfusionState, data),
+	[METRIC_SAMPLES] = offsetof(SampleState, value),
+	[METRIC_CATEGORIES] = offsetof(CategoryState, data)
 };
 
 /*
@@ -78,7 +80,7 @@ mlops_metric_detoast(Datum value, MetricKind kind)
 	if (VARATT_IS_EXTENDED(state))
 		state = (MetricState *) PG_DETOAST_DATUM(value);
 	if (VARSIZE(state) < sizeof(MetricState) ||
-		state->kind < METRIC_REGRESSION || state->kind > METRIC_CONFUSION ||
+		state->kind < METRIC_REGRESSION || state->kind > METRIC_CATEGORIES ||
 		VARSIZE(state) < min_size[state->kind])
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
@@ -253,6 +255,12 @@ parse_state(MetricReader *r)
 		case METRIC_CONFUSION:
 			state = mlops_metric_confusion_read(r);
 			break;
+		case METRIC_SAMPLES:
+			state = mlops_metric_samples_read(r);
+			break;
+		case METRIC_CATEGORIES:
+			state = mlops_metric_categories_read(r);
+			break;
 		default:
 			mlops_metric_malformed(r);
 	}
@@ -286,6 +294,12 @@ write_state(StringInfo buf, const MetricState *state)
 			break;
 		case METRIC_CONFUSION:
 			mlops_metric_confusion_write(buf, (const ConfusionState *) state);
+			break;
+		case METRIC_SAMPLES:
+			mlops_metric_samples_write(buf, (const SampleState *) state);
+			break;
+		case METRIC_CATEGORIES:
+			mlops_metric_categories_write(buf, (const CategoryState *) state);
 			break;
 	}
 }
@@ -416,6 +430,12 @@ mlops_metric_combine(PG_FUNCTION_ARGS)
 		case METRIC_CONFUSION:
 			PG_RETURN_POINTER(mlops_metric_confusion_merge((ConfusionState *) dst,
 														   (ConfusionState *) src));
+		case METRIC_SAMPLES:
+			PG_RETURN_POINTER(mlops_metric_samples_merge((SampleState *) dst,
+														 (SampleState *) src));
+		case METRIC_CATEGORIES:
+			PG_RETURN_POINTER(mlops_metric_categories_merge((CategoryState *) dst,
+															(CategoryState *) src));
 	}
 	PG_RETURN_POINTER(dst);
 }

@@ -32,7 +32,9 @@ typedef enum MetricKind
 	METRIC_PROBABILITY = 3,
 	METRIC_CALIBRATION = 4,
 	METRIC_RANK = 5,
-	METRIC_CONFUSION = 6
+	METRIC_CONFUSION = 6,
+	METRIC_SAMPLES = 7,
+	METRIC_CATEGORIES = 8
 } MetricKind;
 
 #define METRIC_FORMAT	1		/* version of the text and binary form */
@@ -96,6 +98,28 @@ typedef struct ConfusionState
 	int64		data[FLEXIBLE_ARRAY_MEMBER];
 } ConfusionState;
 
+/* Two samples of numbers: values of the reference from the left, of the other from the right end. */
+typedef struct SampleState
+{
+	MetricState head;
+	int64		bins;			/* quantile bins of psi and its like */
+	int64		n[2];			/* reference, current */
+	int64		missing[2];		/* NULL and NaN */
+	double		value[FLEXIBLE_ARRAY_MEMBER];
+} SampleState;
+
+/* Two samples of categories; laid out by drift_categories.c. */
+typedef struct CategoryState
+{
+	MetricState head;
+	int32		ncategories;
+	int32		room;			/* categories it can hold, a power of two */
+	int64		missing[2];		/* reference, current */
+	int64		text_room;
+	int64		text_used;
+	int64		data[FLEXIBLE_ARRAY_MEMBER];
+} CategoryState;
+
 /* A bounded cursor over untrusted bytes. */
 typedef struct MetricReader
 {
@@ -153,6 +177,12 @@ extern RankState *mlops_metric_rank_merge(RankState *dst, const RankState *src);
 extern ConfusionState *mlops_metric_confusion_read(MetricReader *r);
 extern void mlops_metric_confusion_write(StringInfo buf, const ConfusionState *s);
 extern ConfusionState *mlops_metric_confusion_merge(ConfusionState *dst, const ConfusionState *src);
+extern SampleState *mlops_metric_samples_read(MetricReader *r);
+extern void mlops_metric_samples_write(StringInfo buf, const SampleState *s);
+extern SampleState *mlops_metric_samples_merge(SampleState *dst, const SampleState *src);
+extern CategoryState *mlops_metric_categories_read(MetricReader *r);
+extern void mlops_metric_categories_write(StringInfo buf, const CategoryState *s);
+extern CategoryState *mlops_metric_categories_merge(CategoryState *dst, const CategoryState *src);
 extern void mlops_metric_read_sum(MetricReader *r, MlSum *sum);
 extern void mlops_metric_write_sum(StringInfo buf, const MlSum *sum);
 

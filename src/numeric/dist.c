@@ -374,3 +374,46 @@ mlops_chi2_sf(double x, double df)
 		return power * h;
 	}
 }
+
+/*
+ * mlops_chi2_quantile returns x with P(chi-squared <= x) = p: Newton's steps
+ * from Wilson and Hilferty's cube, kept between bounds that close in.
+ */
+double
+mlops_chi2_quantile(double p, double df)
+{
+	double		a = 0.5 * df;
+	double		low = 0.0;
+	double		high = HUGE_VAL;
+	double		x;
+	int			k;
+
+	if (isnan(p) || p < 0.0 || p > 1.0 || !(df > 0.0))
+		return NAN;
+	if (p == 0.0)
+		return 0.0;
+	if (p == 1.0)
+		return HUGE_VAL;
+	x = 1.0 - 2.0 / (9.0 * df) + mlops_normal_quantile(p) * sqrt(2.0 / (9.0 * df));
+	x = x > 0.01 ? df * x * x * x : 1e-6 * df;
+	for (k = 0; k < 200; k++)
+	{
+		double		over = (1.0 - p) - mlops_chi2_sf(x, df);
+		double		z = 0.5 * x;
+		double		density = 0.5 * sqrt(a / TWO_PI) * exp(-stirling_error(a) - deviance(a, z)) / z;
+		double		next;
+
+		/* over > 0: x is beyond the quantile */
+		if (over > 0.0)
+			high = x;
+		else
+			low = x;
+		next = density > 0.0 ? x - over / density : low;
+		if (!(next > low && next < high))
+			next = high < HUGE_VAL ? 0.5 * (low + high) : 2.0 * x;
+		if (fabs(next - x) <= 4.0 * DBL_EPSILON * x)
+			return next;
+		x = next;
+	}
+	return x;
+}

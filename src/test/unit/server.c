@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * server.c
- *	  The few functions of the server that the tested parts of src/tree call:
- *	  memory by malloc, so that the sanitizers see its bounds, and an error ends
+ *	  The few functions of the server that the tested parts of src/tree and
+ *	  src/drift call: memory by malloc, so that the sanitizers see its bounds, and an error ends
  *	  the program.
  *
  * IDENTIFICATION
@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "storage/shmem.h"
 
@@ -48,6 +49,36 @@ void
 pfree(void *pointer)
 {
 	free(pointer);
+}
+
+#undef qsort
+void
+pg_qsort(void *base, size_t nel, size_t elsize, int (*cmp) (const void *, const void *))
+{
+	qsort(base, nel, elsize, cmp);
+}
+
+void
+initStringInfo(StringInfo str)
+{
+	memset(str, 0, sizeof(*str));
+}
+
+void
+#if PG_VERSION_NUM >= 160000
+appendBinaryStringInfo(StringInfo str, const void *data, int datalen)
+#else
+appendBinaryStringInfo(StringInfo str, const char *data, int datalen)
+#endif
+{
+	char	   *grown = unit_alloc((size_t) str->len + datalen + 1);
+
+	if (str->len > 0)
+		memcpy(grown, str->data, str->len);
+	memcpy(grown + str->len, data, datalen);
+	free(str->data);
+	str->data = grown;
+	str->len += datalen;
 }
 
 Size

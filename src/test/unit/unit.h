@@ -39,5 +39,7 @@ extern void test_nist(void);
 extern void test_split(void);
 extern void test_bins(void);
 extern void test_pack(void);
+extern void test_drift(void);
+extern void test_profile(void);
 
 #endif							/* UNIT_H */

@@ -83,6 +83,8 @@ static void (*const tests[]) (void) = {
 	test_split,
 	test_bins,
 	test_pack,
+	test_drift,
+	test_profile,
 };
 
 int

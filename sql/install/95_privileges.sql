@@ -38,6 +38,7 @@ GRANT SELECT ON mlops.run_metrics TO PUBLIC;
 GRANT SELECT ON mlops.holds TO PUBLIC;
 GRANT SELECT ON mlops.retention TO PUBLIC;
 GRANT SELECT ON mlops.expectations TO PUBLIC;
+GRANT SELECT ON mlops.predictions TO PUBLIC;
 
 -- functions inside views run as the user who asks; the schema stays closed to names
 GRANT EXECUTE ON FUNCTION mlops_private.may(bigint, text) TO PUBLIC;
@@ -50,3 +51,5 @@ GRANT EXECUTE ON FUNCTION mlops_private.current_owner(oid, name, bigint) TO PUBL
 GRANT EXECUTE ON FUNCTION mlops_private.last_metrics(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.owns(oid, name, bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.metric_sign(text, boolean) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION mlops_private.logged_features(bigint, integer, bytea) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION mlops_private.logged_probabilities(bigint, integer, double precision, real[]) TO PUBLIC;

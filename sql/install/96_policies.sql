@@ -111,3 +111,12 @@ CREATE POLICY readers ON mlops_private.expectation FOR SELECT
 ALTER TABLE mlops_private.known_system ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.known_system FOR SELECT
     USING (mlops_private.may_database('audit'));
+
+ALTER TABLE mlops_private.prediction ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.prediction FOR SELECT
+    USING (mlops_private.may(model_id, 'logs'));
+
+-- a partition that is read directly has its own
+ALTER TABLE mlops_private.prediction_default ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.prediction_default FOR SELECT
+    USING (mlops_private.may(model_id, 'logs'));

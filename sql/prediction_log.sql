@@ -130,6 +130,16 @@ SELECT count(s.value) FROM pl_people p, LATERAL mlops.score('pl_person', p, p.id
 SELECT DISTINCT features - 'n' AS features FROM mlops.predictions WHERE model = 'pl_person';
 SELECT min(length(features)), max(length(features)) FROM mlops_private.prediction WHERE model_id = (SELECT model_id FROM mlops_private.model WHERE name = 'pl_person');
 
+-- erasure: by key, also what waits, but not of a model on hold
+BEGIN;
+SELECT place, status, items FROM mlops.erase_subject('77') WHERE place ~ 'predictions';
+SELECT count(*) FROM mlops.predictions WHERE key = '77';
+SELECT (mlops.score('pl_hit', '{"a": 1, "c": "c1"}'::jsonb, 'Jane')).version, (mlops.score('pl_colour', '{"a": 1, "c": "c1"}'::jsonb, 'Jane')).version;
+SELECT hold > 0 AS placed FROM mlops.place_hold('model', 'pl_hit', 'case 12');
+SELECT place, status, items FROM mlops.erase_subject('Jane') WHERE place ~ 'predictions';
+SELECT model FROM mlops.predictions WHERE key = 'Jane';
+ROLLBACK;
+
 -- rights: predict to score, logs to read; nobody reads a partition
 CREATE ROLE regress_mlops_scorer;
 CREATE ROLE regress_mlops_reader;
@@ -151,5 +161,7 @@ RESET ROLE;
 
 SELECT sum((mlops.drop_model(m)).versions) FROM unnest('{pl,pl_colour,pl_hit,pl_number,pl_person}'::text[]) m;
 SELECT count(*) FROM mlops.predictions WHERE model LIKE 'pl%';
+-- what they logged outlives them
+DELETE FROM mlops_private.prediction WHERE model_id NOT IN (SELECT model_id FROM mlops_private.model);
 DROP TABLE pl_rows, pl_numbers, pl_people;
 DROP ROLE regress_mlops_scorer, regress_mlops_reader;

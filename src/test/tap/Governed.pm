@@ -150,14 +150,16 @@ sub governed_empty
 	return join ' ', grep { $in{$_} =~ /^0 / } sort keys %in;
 }
 
-# Tables and sequences of ours that pg_dump would leave out, but for the one that it must.
+# Tables and sequences of ours that pg_dump would leave out, but for the one that it must;
+# partitions made at run time are the database's.
 sub governed_undumped
 {
 	my ($node, $db) = @_;
 	return $node->safe_psql($db, q{
 		SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_class c, pg_extension e
 		 WHERE e.extname = 'mlops' AND c.relnamespace = 'mlops_private'::regnamespace AND c.relkind IN ('r', 'S', 'p')
-		   AND NOT c.oid = ANY (e.extconfig) AND c.relname <> 'known_system'});
+		   AND NOT c.oid = ANY (e.extconfig) AND c.relname <> 'known_system'
+		   AND NOT (c.relispartition AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))});
 }
 
 1;

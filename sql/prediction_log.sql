@@ -130,13 +130,25 @@ SELECT count(s.value) FROM pl_people p, LATERAL mlops.score('pl_person', p, p.id
 SELECT DISTINCT features - 'n' AS features FROM mlops.predictions WHERE model = 'pl_person';
 SELECT min(length(features)), max(length(features)) FROM mlops_private.prediction WHERE model_id = (SELECT model_id FROM mlops_private.model WHERE name = 'pl_person');
 
+-- outcomes: a number for a regression, else the class; the same again changes nothing
+SELECT o.key, o.actual, o.changed FROM mlops.record_outcome('pl', '7', 17.5) o;
+SELECT o.changed FROM mlops.record_outcome('pl', '7', 17.5) o;
+SELECT o.actual, o.changed, o.at = '2026-01-01' AS at FROM mlops.record_outcome('pl', '7', 18, '2026-01-01') o;
+SELECT o.key, o.actual, o.changed FROM mlops.record_outcome('pl_hit', 'by version', 'true') o;
+SELECT o.key, o.actual, o.changed FROM mlops.record_outcome('pl_hit', 'never scored', 1) o;
+SELECT mlops.record_outcome('pl', '7', 'high');
+SELECT mlops.record_outcome('pl', '7', 'NaN'::float8);
+SELECT mlops.record_outcome('pl', NULL, 1);
+SELECT mlops.record_outcome('pl', '7', 1, 'infinity');
+SELECT model, key, actual_value, actual_label, version, variant, label, shadow, prediction IS NOT NULL AS predicted FROM mlops.outcomes ORDER BY model, key, prediction;
+
 -- erasure: by key, also what waits, but not of a model on hold
 BEGIN;
-SELECT place, status, items FROM mlops.erase_subject('77') WHERE place ~ 'predictions';
-SELECT count(*) FROM mlops.predictions WHERE key = '77';
+SELECT place, status, items FROM mlops.erase_subject('7') WHERE place ~ 'outcomes';
+SELECT count(*) FROM mlops.predictions WHERE key = '7';
 SELECT (mlops.score('pl_hit', '{"a": 1, "c": "c1"}'::jsonb, 'Jane')).version, (mlops.score('pl_colour', '{"a": 1, "c": "c1"}'::jsonb, 'Jane')).version;
 SELECT hold > 0 AS placed FROM mlops.place_hold('model', 'pl_hit', 'case 12');
-SELECT place, status, items FROM mlops.erase_subject('Jane') WHERE place ~ 'predictions';
+SELECT place, status, items FROM mlops.erase_subject('Jane') WHERE place ~ 'outcomes';
 SELECT model FROM mlops.predictions WHERE key = 'Jane';
 ROLLBACK;
 

@@ -17,6 +17,8 @@ mlops.proba(text,double precision[])|mlops.proba(%L, ARRAY[1.0::float8])
 mlops.score(text,record,text)|mlops.score(%L, t) FROM (SELECT 1 AS x) t
 mlops.score(text,jsonb,text)|mlops.score(%L, '{"x": 1}'::jsonb, 'k')
 mlops.score(text,double precision[],text)|mlops.score(%L, ARRAY[1.0::float8])
+mlops.record_outcome(text,text,text,timestamp with time zone)|mlops.record_outcome(%L, 'k', 'a')
+mlops.record_outcome(text,text,double precision,timestamp with time zone)|mlops.record_outcome(%L, 'k', 1)
 mlops.predict_table(text,text,name)|mlops.predict_table(%L, 'SELECT 1 AS x')
 mlops.compare(text,integer,integer,text,name,jsonb)|mlops.compare(%L, 1, 1)
 mlops.evaluate(text,text,name)|mlops.evaluate(%L, 'SELECT x, x AS y FROM generate_series(1, 9) x')
@@ -84,6 +86,7 @@ SELECT revision FROM mlops.set_card('regress_matrix', '{"risk_rating": "High"}')
 SELECT changed FROM mlops.set_policy('regress_matrix', '{"required_approvals": 1, "protected_aliases": ["champion", "guarded"]}');
 SELECT state FROM mlops.request_promotion('regress_matrix', 2, 'guarded');
 SELECT version, variant FROM mlops.score('regress_matrix', '{"x": 1}'::jsonb, 'k');
+SELECT changed FROM mlops.record_outcome('regress_matrix', 'k', 2);
 RESET ROLE;
 SELECT count(mlops.grant_model(model, role::name, privilege)) AS granted FROM roles, (VALUES ('regress_matrix'), ('regress_matrix_routed')) AS m (model) WHERE privilege NOT IN ('owner', 'none');
 

@@ -93,4 +93,21 @@ extern int64 mlops_log_next_id(void);
  */
 extern void mlops_log_write(const MlLogWaiting *first, SubTransactionId from);
 
+/* outcome_write.c */
+
+typedef struct MlOutcome
+{
+	const char *key;
+	bool		has_value;		/* it was given as a number */
+	double		value;
+	char	   *label;			/* it as text */
+	TimestampTz at;
+} MlOutcome;
+
+/*
+ * Record what happened to the key; a write section of its own, for callers with
+ * ML_PRIVILEGE_TRAIN.  Whether that is news: the same again changes nothing.
+ */
+extern bool mlops_outcome_record(const char *model, const MlOutcome *outcome);
+
 #endif							/* MLOPS_LOG_H */

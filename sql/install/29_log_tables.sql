@@ -53,3 +53,21 @@ CREATE INDEX prediction_default_key_idx
 COMMENT ON TABLE mlops_private.prediction_default
   IS 'predictions of days that have no partition of their own';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.prediction_default', '');
+
+CREATE TABLE mlops_private.outcome (
+    model_id    bigint NOT NULL,
+    key         text NOT NULL,
+    value       double precision,
+    label       text,
+    happened_at timestamptz NOT NULL,
+    recorded_by name NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    CONSTRAINT outcome_pkey PRIMARY KEY (model_id, key),
+    CONSTRAINT outcome_model_fkey FOREIGN KEY (model_id)
+        REFERENCES mlops_private.model (model_id) ON DELETE CASCADE
+);
+CREATE INDEX outcome_key_idx
+    ON mlops_private.outcome (key);
+COMMENT ON TABLE mlops_private.outcome
+  IS 'what became of what was predicted: a number for regressions, else the class';
+SELECT pg_catalog.pg_extension_config_dump('mlops_private.outcome', '');

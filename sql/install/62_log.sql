@@ -96,3 +96,57 @@ SELECT p.prediction_id AS prediction,
  WHERE mlops_private.may(m.model_id, 'logs');
 COMMENT ON VIEW mlops.predictions
   IS 'the prediction log of models whose log you may read; rows of this transaction may be missing until it commits';
+
+CREATE FUNCTION mlops.record_outcome(
+    model text,
+    key text,
+    actual text,
+    at timestamptz DEFAULT pg_catalog.now(),
+    OUT model text,
+    OUT key text,
+    OUT actual text,
+    OUT at timestamptz,
+    OUT changed boolean)
+RETURNS record
+AS 'MODULE_PATHNAME', 'mlops_record_outcome_text'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION mlops.record_outcome(text, text, text, timestamptz)
+  IS 'record what became of what was predicted for a key; the same again changes nothing';
+
+CREATE FUNCTION mlops.record_outcome(
+    model text,
+    key text,
+    actual double precision,
+    at timestamptz DEFAULT pg_catalog.now(),
+    OUT model text,
+    OUT key text,
+    OUT actual text,
+    OUT at timestamptz,
+    OUT changed boolean)
+RETURNS record
+AS 'MODULE_PATHNAME', 'mlops_record_outcome_number'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION mlops.record_outcome(text, text, double precision, timestamptz)
+  IS 'record what became of what was predicted for a key; the same again changes nothing';
+
+CREATE VIEW mlops.outcomes WITH (security_barrier) AS
+SELECT m.name::text AS model,
+       o.key,
+       o.value AS actual_value,
+       o.label AS actual_label,
+       o.happened_at AS at,
+       o.recorded_by,
+       o.recorded_at,
+       p.prediction_id AS prediction,
+       p.version,
+       p.variant,
+       p.happened_at AS predicted_at,
+       p.value,
+       p.label,
+       p.shadow
+  FROM mlops_private.outcome o
+  JOIN mlops_private.model m ON m.model_id = o.model_id
+  LEFT JOIN mlops_private.prediction p ON p.model_id = o.model_id AND p.key = o.key
+ WHERE mlops_private.may(m.model_id, 'logs');
+COMMENT ON VIEW mlops.outcomes
+  IS 'what became of what was predicted, one row for each logged prediction of the key; of models whose log you may read';

@@ -39,6 +39,7 @@ GRANT SELECT ON mlops.holds TO PUBLIC;
 GRANT SELECT ON mlops.retention TO PUBLIC;
 GRANT SELECT ON mlops.expectations TO PUBLIC;
 GRANT SELECT ON mlops.predictions TO PUBLIC;
+GRANT SELECT ON mlops.outcomes TO PUBLIC;
 
 -- functions inside views run as the user who asks; the schema stays closed to names
 GRANT EXECUTE ON FUNCTION mlops_private.may(bigint, text) TO PUBLIC;

@@ -120,3 +120,7 @@ CREATE POLICY readers ON mlops_private.prediction FOR SELECT
 ALTER TABLE mlops_private.prediction_default ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.prediction_default FOR SELECT
     USING (mlops_private.may(model_id, 'logs'));
+
+ALTER TABLE mlops_private.outcome ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.outcome FOR SELECT
+    USING (mlops_private.may(model_id, 'logs'));

@@ -280,11 +280,11 @@ find_in_models(MlWriter *w, const char *key, Report *report)
 										found.unreadable.data)));
 }
 
-/* Logged predictions with the key, but for those of models on hold. */
+/* Logged predictions and outcomes with the key, but for those of models on hold. */
 static void
 erase_predictions(MlWriter *w, const char *key, Report *report)
 {
-	static const char *const place = "logged predictions";
+	static const char *const place = "predictions, outcomes";
 	int64		erased = 0;
 	int64		held = 0;
 	uint64		n;
@@ -292,9 +292,10 @@ erase_predictions(MlWriter *w, const char *key, Report *report)
 	char	  **names;
 
 	mlops_write_text(w, key);
-	n = mlops_write_run(w, "SELECT p.model_id, m.name FROM mlops_private.prediction p"
-						" LEFT JOIN mlops_private.model m ON m.model_id = p.model_id"
-						" WHERE p.key = $1 GROUP BY 1, 2 ORDER BY 1");
+	n = mlops_write_run(w, "SELECT k.model_id, m.name FROM"
+						" (SELECT model_id FROM mlops_private.prediction WHERE key = $1"
+						" UNION SELECT model_id FROM mlops_private.outcome WHERE key = $1) k"
+						" LEFT JOIN mlops_private.model m ON m.model_id = k.model_id ORDER BY 1");
 	models = palloc(sizeof(int64) * (n + 1));
 	names = palloc(sizeof(char *) * (n + 1));
 	for (uint64 i = 0; i < n; i++)
@@ -313,10 +314,14 @@ erase_predictions(MlWriter *w, const char *key, Report *report)
 		mlops_write_int8(w, models[i]);
 		erased += (int64) mlops_write_run(w, "DELETE FROM mlops_private.prediction"
 										  " WHERE key = $1 AND model_id = $2");
+		mlops_write_text(w, key);
+		mlops_write_int8(w, models[i]);
+		erased += (int64) mlops_write_run(w, "DELETE FROM mlops_private.outcome"
+										  " WHERE key = $1 AND model_id = $2");
 	}
 	add_line(report, place, "done", erased, "Of all models, by the key they were scored with.");
 	add_if(report, place, "pending", erased,
-		   "Old row versions are in the file until VACUUM FULL of the partitions of mlops_private.prediction; after VACUUM until they are overwritten.");
+		   "Old row versions are in the file until VACUUM FULL of mlops_private.outcome and the partitions of mlops_private.prediction; after VACUUM until they are overwritten.");
 	add_if(report, place, "blocked", held, "A legal hold is on so many models.");
 }
 

@@ -174,7 +174,10 @@ SELECT pg_temp.has_gather('SELECT model FROM mlops.models') AS parallel;
 SELECT model FROM mlops.models;
 SELECT version FROM mlops.versions;
 SET ROLE regress_mlops_bob;
+-- it is the leader or a worker that says so
+\set SHOW_CONTEXT never
 SELECT sum(mlops.predict('alices', many)) FROM attacks_test.many;
+\set SHOW_CONTEXT errors
 SELECT model FROM mlops.models;
 SELECT attacks_test.as_alice(5), attacks_test.as_bob(5);
 RESET ROLE;

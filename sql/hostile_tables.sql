@@ -123,7 +123,7 @@ END $$;
 CREATE TEMP TABLE tries AS
 SELECT r.kind, r.name, s.statement, pg_temp.outcome(format(s.statement, r.name, r.col), u.role) AS outcome, u.role
   FROM relations r
-  JOIN statements s ON s.kinds LIKE '%' || right(r.kind, 1) || '%' AND (r.kind <> 'toast' OR s.kinds = 't')
+  JOIN statements s ON s.kinds LIKE '%' || translate(right(r.kind, 1), 'p', 'r') || '%' AND (r.kind <> 'toast' OR s.kinds = 't')
  CROSS JOIN (VALUES ('regress_mlops_plain'), ('regress_mlops_full')) AS u (role)
  WHERE NOT (r.kind = 'mlops v' AND s.statement LIKE 'SELECT%ctid%');
 SELECT role, kind, count(*) > 0 AS tried, bool_and(outcome = '42501') AS permission_denied FROM tries GROUP BY role, kind ORDER BY role, kind COLLATE "C";
@@ -136,10 +136,10 @@ GRANT USAGE ON SCHEMA mlops_private TO regress_mlops_plain, regress_mlops_full;
 TRUNCATE tries;
 INSERT INTO tries
 SELECT r.kind, r.name, s.statement, pg_temp.outcome(format(s.statement, r.name, r.col), u.role), u.role
-  FROM relations r JOIN statements s ON s.kinds LIKE '%' || right(r.kind, 1) || '%'
+  FROM relations r JOIN statements s ON s.kinds LIKE '%' || translate(right(r.kind, 1), 'p', 'r') || '%'
  CROSS JOIN (VALUES ('regress_mlops_plain'), ('regress_mlops_full')) AS u (role)
  WHERE r.kind LIKE 'mlops\_private _';
-SELECT kind, outcome, statement FROM tries WHERE outcome <> '42501' AND (kind <> 'mlops_private S' OR outcome <> '42809') GROUP BY kind, outcome, statement
+SELECT kind, outcome, statement FROM tries WHERE outcome NOT IN ('42501', '42809') GROUP BY kind, outcome, statement
  ORDER BY kind COLLATE "C", outcome, statement COLLATE "C";
 REVOKE USAGE ON SCHEMA mlops_private FROM regress_mlops_plain, regress_mlops_full;
 
@@ -157,17 +157,17 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 GRANT pg_read_all_data TO regress_mlops_plain;
 SELECT name, pg_temp.row_count('SELECT * FROM ' || name, 'regress_mlops_plain') AS reads
-  FROM relations WHERE kind = 'mlops_private r' AND pg_temp.row_count('SELECT * FROM ' || name, 'regress_mlops_plain') <> '0 rows'
+  FROM relations WHERE kind IN ('mlops_private r', 'mlops_private p') AND pg_temp.row_count('SELECT * FROM ' || name, 'regress_mlops_plain') <> '0 rows'
  ORDER BY name COLLATE "C";
 SELECT DISTINCT pg_temp.row_count('SELECT * FROM ' || name, 'regress_mlops_plain') AS through_views
   FROM relations WHERE kind = 'mlops v' AND name IN ('mlops.models', 'mlops.versions', 'mlops.aliases', 'mlops.grants', 'mlops.audit');
 SET row_security = off;
-SELECT DISTINCT pg_temp.row_count('SELECT * FROM ' || name, 'regress_mlops_plain') AS row_security_off FROM relations WHERE kind = 'mlops_private r';
+SELECT DISTINCT pg_temp.row_count('SELECT * FROM ' || name, 'regress_mlops_plain') AS row_security_off FROM relations WHERE kind IN ('mlops_private r', 'mlops_private p');
 RESET row_security;
 GRANT pg_write_all_data TO regress_mlops_plain;
 SELECT s.statement, string_agg(DISTINCT pg_temp.row_count(format(s.statement, r.name, r.col), 'regress_mlops_plain'), ', ') AS outcome
   FROM relations r, (VALUES ('INSERT INTO %1$s DEFAULT VALUES'), ('UPDATE %1$s SET %2$s = NULL'), ('DELETE FROM %1$s'), ('TRUNCATE %1$s')) AS s (statement)
- WHERE r.kind = 'mlops_private r' GROUP BY s.statement ORDER BY s.statement COLLATE "C";
+ WHERE r.kind IN ('mlops_private r', 'mlops_private p') GROUP BY s.statement ORDER BY s.statement COLLATE "C";
 REVOKE pg_read_all_data, pg_write_all_data FROM regress_mlops_plain;
 
 -- a stray GRANT ALL: TRUNCATE is all that row security leaves open
@@ -176,7 +176,7 @@ GRANT ALL ON ALL TABLES IN SCHEMA mlops_private TO regress_mlops_plain;
 SELECT s.statement, string_agg(DISTINCT pg_temp.row_count(format(s.statement, r.name, r.col), 'regress_mlops_plain'), ', ') AS outcome
   FROM relations r, (VALUES ('SELECT * FROM %1$s'), ('SELECT * FROM %1$s FOR UPDATE'), ('INSERT INTO %1$s DEFAULT VALUES'),
        ('UPDATE %1$s SET %2$s = NULL'), ('DELETE FROM %1$s')) AS s (statement)
- WHERE r.kind = 'mlops_private r' GROUP BY s.statement ORDER BY s.statement COLLATE "C";
+ WHERE r.kind IN ('mlops_private r', 'mlops_private p') GROUP BY s.statement ORDER BY s.statement COLLATE "C";
 REVOKE ALL ON ALL TABLES IN SCHEMA mlops_private FROM regress_mlops_plain;
 REVOKE ALL ON SCHEMA mlops_private FROM regress_mlops_plain;
 

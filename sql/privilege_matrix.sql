@@ -14,6 +14,11 @@ mlops.classify(text,double precision[])|mlops.classify(%L, ARRAY[1.0::float8])
 mlops.proba(text,record)|mlops.proba(%L, t) FROM (SELECT 1 AS x) t
 mlops.proba(text,jsonb)|mlops.proba(%L, '{"x": 1}'::jsonb)
 mlops.proba(text,double precision[])|mlops.proba(%L, ARRAY[1.0::float8])
+mlops.score(text,record,text)|mlops.score(%L, t) FROM (SELECT 1 AS x) t
+mlops.score(text,jsonb,text)|mlops.score(%L, '{"x": 1}'::jsonb, 'k')
+mlops.score(text,double precision[],text)|mlops.score(%L, ARRAY[1.0::float8])
+mlops.record_outcome(text,text,text,timestamp with time zone)|mlops.record_outcome(%L, 'k', 'a')
+mlops.record_outcome(text,text,double precision,timestamp with time zone)|mlops.record_outcome(%L, 'k', 1)
 mlops.predict_table(text,text,name)|mlops.predict_table(%L, 'SELECT 1 AS x')
 mlops.compare(text,integer,integer,text,name,jsonb)|mlops.compare(%L, 1, 1)
 mlops.evaluate(text,text,name)|mlops.evaluate(%L, 'SELECT x, x AS y FROM generate_series(1, 9) x')
@@ -81,6 +86,8 @@ SELECT kind FROM mlops.expect('regress_matrix', '{"kind": "row_count", "min": 1}
 SELECT revision FROM mlops.set_card('regress_matrix', '{"risk_rating": "High"}');
 SELECT changed FROM mlops.set_policy('regress_matrix', '{"required_approvals": 1, "protected_aliases": ["champion", "guarded"]}');
 SELECT state FROM mlops.request_promotion('regress_matrix', 2, 'guarded');
+SELECT version, variant FROM mlops.score('regress_matrix', '{"x": 1}'::jsonb, 'k');
+SELECT changed FROM mlops.record_outcome('regress_matrix', 'k', 2);
 RESET ROLE;
 SELECT count(mlops.grant_model(model, role::name, privilege)) AS granted FROM roles, (VALUES ('regress_matrix'), ('regress_matrix_routed')) AS m (model) WHERE privilege NOT IN ('owner', 'none');
 
@@ -155,7 +162,7 @@ SELECT experiment FROM mlops.run_drop(:run);
 -- a version by its number, of a model that one may use but not read
 SELECT DISTINCT r.privilege, split_part(pg_temp.outcome(c.call, 'regress_matrix:' || v, r.role), ' / ', 2) AS outcome
   FROM calls c, roles r, (VALUES (1), (2), (3)) AS v (v)
- WHERE r.privilege = 'predict' AND c.function ~ '^mlops\.(predict|classify|proba|predict_table|evaluate)\(';
+ WHERE r.privilege = 'predict' AND c.function ~ '^mlops\.(predict|classify|proba|score|predict_table|evaluate)\(';
 
 -- views: whoever has the privilege sees rows of the model
 CREATE FUNCTION pg_temp.rows(relation regclass, col text, role text) RETURNS bigint LANGUAGE plpgsql AS $$

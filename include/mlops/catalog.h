@@ -60,6 +60,13 @@ typedef struct MlResolved
 extern void mlops_registry_resolve(const MlModelRef *ref, Oid role, MlPrivilege privilege,
 								   MlResolved *out);
 
+/*
+ * A version by its number, and the facts recorded with it; false and NULL if
+ * there is no such version.  Nobody's rights are checked here, and owner is not set.
+ */
+extern bool mlops_registry_version(int64 model_id, int version, MlResolved *out);
+extern Jsonb *mlops_registry_facts(int64 model_id, int version);
+
 /* Does the model of this number exist, and has the role the privilege on it? */
 extern bool mlops_registry_may(int64 model_id, Oid role, MlPrivilege privilege);
 

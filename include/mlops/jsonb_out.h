@@ -22,6 +22,7 @@ extern char *mlops_double_text(double value);
 /* key is static or lives as long as the state */
 extern void mlops_jsonb_add_key(JsonbParseState **state, const char *key);
 extern void mlops_jsonb_add_number(JsonbParseState **state, const char *key, double value);	/* not finite: null */
+extern void mlops_jsonb_add_element(JsonbParseState **state, double value);	/* of an open array; not finite: null */
 extern void mlops_jsonb_add_integer(JsonbParseState **state, const char *key, int64 value);
 extern void mlops_jsonb_add_boolean(JsonbParseState **state, const char *key, bool value);
 extern void mlops_jsonb_add_string(JsonbParseState **state, const char *key, const char *value);	/* NULL: null */

@@ -42,6 +42,8 @@ GRANT SELECT ON mlops.retention TO PUBLIC;
 GRANT SELECT ON mlops.expectations TO PUBLIC;
 GRANT SELECT ON mlops.jobs TO PUBLIC;
 GRANT SELECT ON mlops.job_runs TO PUBLIC;
+GRANT SELECT ON mlops.predictions TO PUBLIC;
+GRANT SELECT ON mlops.outcomes TO PUBLIC;
 
 -- functions inside views run as the user who asks; the schema stays closed to names
 GRANT EXECUTE ON FUNCTION mlops_private.may(bigint, text) TO PUBLIC;
@@ -54,3 +56,5 @@ GRANT EXECUTE ON FUNCTION mlops_private.current_owner(oid, name, bigint) TO PUBL
 GRANT EXECUTE ON FUNCTION mlops_private.last_metrics(bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.owns(oid, name, bigint) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION mlops_private.metric_sign(text, boolean) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION mlops_private.logged_features(bigint, integer, bytea) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION mlops_private.logged_probabilities(bigint, integer, double precision, real[]) TO PUBLIC;

@@ -119,3 +119,16 @@ CREATE POLICY readers ON mlops_private.job FOR SELECT
 ALTER TABLE mlops_private.job_run ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.job_run FOR SELECT
     USING (EXISTS (SELECT 1 FROM mlops_private.job j WHERE j.job_id = job_run.job_id));
+
+ALTER TABLE mlops_private.prediction ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.prediction FOR SELECT
+    USING (mlops_private.may(model_id, 'logs'));
+
+-- a partition that is read directly has its own
+ALTER TABLE mlops_private.prediction_default ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.prediction_default FOR SELECT
+    USING (mlops_private.may(model_id, 'logs'));
+
+ALTER TABLE mlops_private.outcome ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.outcome FOR SELECT
+    USING (mlops_private.may(model_id, 'logs'));

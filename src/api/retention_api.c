@@ -19,6 +19,7 @@
 
 #include "mlops/erasure.h"
 #include "mlops/gov.h"
+#include "mlops/log.h"
 #include "mlops/retention.h"
 
 #include "model_arg.h"
@@ -142,6 +143,7 @@ mlops_erase_subject(PG_FUNCTION_ARGS)
 	mlops_arg_require(fcinfo, 0, "key");
 	key = mlops_arg_text(fcinfo, 0);
 	InitMaterializedSRF(fcinfo, 0);
+	mlops_log_flush();
 	mlops_write_begin(&w, "mlops.erase_subject()");
 	report = mlops_erase_subject_everywhere(&w, key, mlops_arg_remark(fcinfo, 1, "reason"));
 	mlops_write_end(&w);

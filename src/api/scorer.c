@@ -27,6 +27,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -62,6 +64,11 @@ struct MlScorer
 	MlBlock		block;			/* one row */
 	double	   *out;
 	MemoryContext row_context;	/* detoasted values of one row */
+
+	/* keeping rows as they were given, before anything is filled in */
+	const MlSignature *bind_sig;	/* of the model; to keep rows, what leaves missing values alone */
+	MlSignature *raw_sig;		/* the latter, once it is needed */
+	double	   *raw;			/* the last row's slots */
 };
 
 /* One model of one call site. */
@@ -75,6 +82,8 @@ typedef struct Entry
 	char	   *ref;
 	int			ref_len;
 	Oid			role;
+	int64		model_id;
+	int			version;
 	Oid			toast_relid;
 	Oid			toast_valueid;
 } Entry;
@@ -106,6 +115,7 @@ take_scorer(const MlModel *model)
 	s = MemoryContextAllocZero(context, sizeof(MlScorer));
 	s->context = context;
 	s->model = model;
+	s->bind_sig = sig;
 	s->block.nrows = 1;
 	s->block.width = sig->width;
 	s->block.x = MemoryContextAllocZero(context, sizeof(double) * Max(sig->width, 1));
@@ -131,6 +141,12 @@ return_scorer(MlScorer *s)
 		return;
 	}
 	MemoryContextReset(s->row_context);
+	if (s->bind_sig != s->model->sig)
+	{
+		s->bind_sig = s->model->sig;
+		s->type_id = InvalidOid;
+		s->binding = NULL;
+	}
 	s->next = *s->model->idle;
 	*s->model->idle = s;
 }
@@ -273,6 +289,8 @@ mlops_scorer_by_name(FmgrInfo *flinfo, text *ref, Oid role)
 	e->ref = copy;
 	e->ref_len = len;
 	e->role = role;
+	e->model_id = resolved.model_id;
+	e->version = resolved.version;
 	return e->scorer;
 }
 
@@ -336,6 +354,83 @@ mlops_scorer_model(const MlScorer *scorer)
 	return scorer->model;
 }
 
+int64
+mlops_scorer_version(FmgrInfo *flinfo, int *version)
+{
+	EntryList  *list = flinfo->fn_extra;
+
+	*version = list->head->version;
+	return list->head->model_id;
+}
+
+/* A copy of the signature under which missing values stay what they are: NaN, or the code "missing". */
+static MlSignature *
+make_raw_signature(const MlScorer *s)
+{
+	const MlSignature *sig = s->model->sig;
+	MlSignature *raw = MemoryContextAlloc(s->context, sizeof(MlSignature));
+
+	*raw = *sig;
+	raw->features = MemoryContextAlloc(s->context, sizeof(MlFeature) * Max(sig->nfeatures, 1));
+	for (int i = 0; i < sig->nfeatures; i++)
+	{
+		MlFeature  *feature = &raw->features[i];
+
+		*feature = sig->features[i];
+		if (feature->missing != ML_MISSING_ERROR)
+			feature->missing = feature->type == ML_COLUMN_TEXT ? ML_MISSING_CATEGORY : ML_MISSING_NATIVE;
+	}
+	return raw;
+}
+
+void
+mlops_scorer_keep_rows(MlScorer *s)
+{
+	if (s->bind_sig != s->model->sig)
+		return;
+	if (s->raw == NULL)
+		s->raw = MemoryContextAllocZero(s->context, sizeof(double) * Max(s->model->sig->width, 1));
+	if (s->raw_sig == NULL)
+		s->raw_sig = make_raw_signature(s);
+	s->bind_sig = s->raw_sig;
+	s->type_id = InvalidOid;
+	s->binding = NULL;
+}
+
+const double *
+mlops_scorer_row(const MlScorer *s)
+{
+	return s->raw;
+}
+
+/* Do what the model's own policies say of missing values; false: the row is skipped. */
+static bool
+fill_in(const MlSignature *sig, double *x)
+{
+	for (int i = 0; i < sig->nfeatures; i++)
+	{
+		const MlFeature *feature = &sig->features[i];
+		double	   *slot = x + feature->slot;
+
+		if (feature->type == ML_COLUMN_TEXT)
+		{
+			if (feature->missing == ML_MISSING_SKIP && *slot == feature->ncategories)
+				return false;
+			continue;
+		}
+		for (int j = 0; j < feature->width; j++)
+		{
+			if (likely(!isnan(slot[j])))
+				continue;
+			if (feature->missing == ML_MISSING_SKIP)
+				return false;
+			if (feature->missing == ML_MISSING_MEAN || feature->missing == ML_MISSING_MEDIAN)
+				slot[j] = feature->fill[j];
+		}
+	}
+	return true;
+}
+
 /*
  * Is this the row type last met, with the same columns?  A scorer outlives
  * statements, and so an ALTER TABLE; the type cache clears the identifier when
@@ -367,7 +462,7 @@ bind_desc(MlScorer *s, TupleDesc desc, Oid type_id, int32 type_mod)
 	s->desc = CreateTupleDescCopyConstr(desc);
 	s->values = palloc(sizeof(Datum) * Max(desc->natts, 1));
 	s->nulls = palloc(sizeof(bool) * Max(desc->natts, 1));
-	s->binding = mlops_binding_make(s->model->sig, s->desc);
+	s->binding = mlops_binding_make(s->bind_sig, s->desc);
 	MemoryContextSwitchTo(old);
 	s->type_id = type_id;
 	s->type_mod = type_mod;
@@ -379,6 +474,12 @@ run(MlScorer *s, bool complete)
 {
 	if (!complete)
 		return NULL;
+	if (s->bind_sig != s->model->sig)
+	{
+		memcpy(s->raw, s->block.x, sizeof(double) * s->model->sig->width);
+		if (!fill_in(s->model->sig, s->block.x))
+			return NULL;
+	}
 	s->model->algo->predict(s->model->sig, s->model->body, &s->block, s->out);
 	return s->out;
 }
@@ -429,7 +530,7 @@ const double *
 mlops_scorer_jsonb(MlScorer *s, Jsonb *features)
 {
 	MemoryContext old = MemoryContextSwitchTo(s->row_context);
-	bool		complete = mlops_binding_jsonb(s->model->sig, features, s->block.x);
+	bool		complete = mlops_binding_jsonb(s->bind_sig, features, s->block.x);
 
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(s->row_context);
@@ -439,7 +540,7 @@ mlops_scorer_jsonb(MlScorer *s, Jsonb *features)
 const double *
 mlops_scorer_array(MlScorer *s, ArrayType *x)
 {
-	return run(s, mlops_binding_array(s->model->sig, x, s->block.x));
+	return run(s, mlops_binding_array(s->bind_sig, x, s->block.x));
 }
 
 int

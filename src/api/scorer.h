@@ -35,6 +35,18 @@ extern MlScorer *mlops_scorer_by_name(FmgrInfo *flinfo, text *ref, Oid role);
  */
 extern MlScorer *mlops_scorer_by_value(FmgrInfo *flinfo, Datum model);
 
+/* The model's number of what _by_name returned last to this call site, and the version. */
+extern int64 mlops_scorer_version(FmgrInfo *flinfo, int *version);
+
+/*
+ * From now on keep the slots of every row as they were given: a missing number
+ * is NaN, a missing category the code "missing", also where the model then puts
+ * another value in their place or skips the row.  mlops_scorer_row: those of
+ * the last row.
+ */
+extern void mlops_scorer_keep_rows(MlScorer *scorer);
+extern const double *mlops_scorer_row(const MlScorer *scorer);
+
 extern const MlModel *mlops_scorer_model(const MlScorer *scorer);
 
 /*

@@ -39,12 +39,12 @@ mlops_double_text(double value)
 	return text;
 }
 
-void
-mlops_jsonb_add_number(JsonbParseState **state, const char *key, double value)
+/* A number, null where JSON has none. */
+static JsonbValue
+number_value(double value)
 {
 	JsonbValue	v;
 
-	mlops_jsonb_add_key(state, key);
 	if (!isfinite(value))
 		v.type = jbvNull;
 	else
@@ -58,7 +58,24 @@ mlops_jsonb_add_number(JsonbParseState **state, const char *key, double value)
 												ObjectIdGetDatum(InvalidOid),
 												Int32GetDatum(-1)));
 	}
+	return v;
+}
+
+void
+mlops_jsonb_add_number(JsonbParseState **state, const char *key, double value)
+{
+	JsonbValue	v = number_value(value);
+
+	mlops_jsonb_add_key(state, key);
 	pushJsonbValue(state, WJB_VALUE, &v);
+}
+
+void
+mlops_jsonb_add_element(JsonbParseState **state, double value)
+{
+	JsonbValue	v = number_value(value);
+
+	pushJsonbValue(state, WJB_ELEM, &v);
 }
 
 void

@@ -111,6 +111,22 @@ find_alias(int64 model_id, const char *alias)
 	return version;
 }
 
+static void
+version_keys(ScanKey keys, int64 model_id, int version)
+{
+	ScanKeyInit(&keys[0], MLOPS_VERSION_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(model_id));
+	ScanKeyInit(&keys[1], MLOPS_VERSION_VERSION, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(version));
+}
+
+static uint32
+version_hash(int64 model_id, int version)
+{
+	return hash_combine(hash_bytes_uint32((uint32) version),
+						hash_bytes_uint32((uint32) model_id)) + 2;
+}
+
 /* A copy of the stored datum, not detoasted, and its hash; false if there is no such version. */
 static bool
 find_artifact(int64 model_id, int version, Datum *artifact, uint8 *hash)
@@ -119,14 +135,9 @@ find_artifact(int64 model_id, int version, Datum *artifact, uint8 *hash)
 	ScanKeyData keys[2];
 	bool		found;
 
-	ScanKeyInit(&keys[0], MLOPS_VERSION_MODEL_ID, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum(model_id));
-	ScanKeyInit(&keys[1], MLOPS_VERSION_VERSION, BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum(version));
+	version_keys(keys, model_id, version);
 	mlops_lookup_begin(&lookup, MLOPS_VERSION_TABLE, MLOPS_VERSION_INDEX,
-					   MLOPS_VERSION_NATTS, 2, keys,
-					   hash_combine(hash_bytes_uint32((uint32) version),
-									hash_bytes_uint32((uint32) model_id)) + 2);
+					   MLOPS_VERSION_NATTS, 2, keys, version_hash(model_id, version));
 	found = HeapTupleIsValid(lookup.tuple);
 	if (found)
 	{
@@ -223,6 +234,30 @@ mlops_registry_resolve(const MlModelRef *ref, Oid role, MlPrivilege privilege,
 	}
 	if (!find_artifact(model.model_id, out->version, &out->artifact, out->hash))
 		mlops_registry_deny_version(ref->name, out->version);
+}
+
+bool
+mlops_registry_version(int64 model_id, int version, MlResolved *out)
+{
+	out->model_id = model_id;
+	out->version = version;
+	return find_artifact(model_id, version, &out->artifact, out->hash);
+}
+
+Jsonb *
+mlops_registry_facts(int64 model_id, int version)
+{
+	MlLookup	lookup;
+	ScanKeyData keys[2];
+	Jsonb	   *facts = NULL;
+
+	version_keys(keys, model_id, version);
+	mlops_lookup_begin(&lookup, MLOPS_VERSION_TABLE, MLOPS_VERSION_INDEX,
+					   MLOPS_VERSION_NATTS, 2, keys, version_hash(model_id, version));
+	if (HeapTupleIsValid(lookup.tuple))
+		facts = DatumGetJsonbPCopy(mlops_lookup_column(&lookup, MLOPS_VERSION_FACTS));
+	mlops_lookup_end(&lookup);
+	return facts;
 }
 
 /* A name that is in use by a model that the role may not train. */

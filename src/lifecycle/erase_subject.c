@@ -280,6 +280,51 @@ find_in_models(MlWriter *w, const char *key, Report *report)
 										found.unreadable.data)));
 }
 
+/* Logged predictions and outcomes with the key, but for those of models on hold. */
+static void
+erase_predictions(MlWriter *w, const char *key, Report *report)
+{
+	static const char *const place = "predictions, outcomes";
+	int64		erased = 0;
+	int64		held = 0;
+	uint64		n;
+	int64	   *models;
+	char	  **names;
+
+	mlops_write_text(w, key);
+	n = mlops_write_run(w, "SELECT k.model_id, m.name FROM"
+						" (SELECT model_id FROM mlops_private.prediction WHERE key = $1"
+						" UNION SELECT model_id FROM mlops_private.outcome WHERE key = $1) k"
+						" LEFT JOIN mlops_private.model m ON m.model_id = k.model_id ORDER BY 1");
+	models = palloc(sizeof(int64) * (n + 1));
+	names = palloc(sizeof(char *) * (n + 1));
+	for (uint64 i = 0; i < n; i++)
+	{
+		models[i] = DatumGetInt64(mlops_write_result(i, 1));
+		names[i] = mlops_write_string(w, i, 2);
+	}
+	for (uint64 i = 0; i < n; i++)
+	{
+		if (names[i] && mlops_hold_exists(w, "model", names[i]))
+		{
+			held++;
+			continue;
+		}
+		mlops_write_text(w, key);
+		mlops_write_int8(w, models[i]);
+		erased += (int64) mlops_write_run(w, "DELETE FROM mlops_private.prediction"
+										  " WHERE key = $1 AND model_id = $2");
+		mlops_write_text(w, key);
+		mlops_write_int8(w, models[i]);
+		erased += (int64) mlops_write_run(w, "DELETE FROM mlops_private.outcome"
+										  " WHERE key = $1 AND model_id = $2");
+	}
+	add_line(report, place, "done", erased, "Of all models, by the key they were scored with.");
+	add_if(report, place, "pending", erased,
+		   "Old row versions are in the file until VACUUM FULL of mlops_private.outcome and the partitions of mlops_private.prediction; after VACUUM until they are overwritten.");
+	add_if(report, place, "blocked", held, "A legal hold is on so many models.");
+}
+
 static void
 erase_audit(MlWriter *w, const char *key, Report *report, MlAuditErased *erased)
 {
@@ -363,6 +408,7 @@ mlops_erase_subject_everywhere(MlWriter *w, const char *key, const char *reason)
 	report.last = &report.first;
 	erase_snapshots(w, key, &report);
 	find_in_models(w, key, &report);
+	erase_predictions(w, key, &report);
 	erase_audit(w, key, &report, &audit);
 	add_out_of_reach(&report);
 	record_request(w, reason, &audit, &report);

@@ -21,9 +21,9 @@ store|mlops compat base error jsonb_out store|lz4|cblas
 gov|mlops compat base error params bytes jsonb_out store gov audit retention|lz4|cblas
 catalog|mlops compat base error params bytes jsonb_out numeric dataset model store gov audit retention catalog label fingerprint chunk snapshot|lz4|cblas
 lifecycle|mlops compat base error params bytes jsonb_out dataset model store gov audit retention erasure catalog lifecycle card label snapshot|lz4|cblas
-drift|mlops compat base error params bytes jsonb_out numeric dataset model store gov catalog drift metrics expect|lz4|cblas
-worker|mlops compat base error params bytes jsonb_out store gov audit retention erasure catalog lifecycle drift worker snapshot job|lz4|cblas
-api|mlops compat base error params bytes jsonb_out numeric dataset tree algo model store gov audit retention erasure catalog lifecycle card drift worker expect metrics progress_params fingerprint label snapshot job|lz4|cblas
+drift|mlops compat base error params bytes jsonb_out numeric dataset model store gov catalog drift metrics expect log|lz4|cblas
+worker|mlops compat base error params bytes jsonb_out store gov audit retention erasure catalog lifecycle drift worker snapshot job log|lz4|cblas
+api|mlops compat base error params bytes jsonb_out numeric dataset tree algo model store gov audit retention erasure catalog lifecycle card drift worker expect metrics progress_params fingerprint label snapshot job log|lz4|cblas
 "
 
 check()

@@ -74,6 +74,18 @@ sub make_governed
 		CALL mlops.run_due_jobs();});
 	$node->safe_psql($db, q{SELECT sealed FROM mlops.audit_seal()});
 	$node->safe_psql('postgres', 'ALTER ROLE bob RENAME TO robert; DROP ROLE pat; CREATE ROLE pat LOGIN');
+	# predictions, some of them of a day with a partition that was made at run time
+	$node->safe_psql($db, q{
+		CREATE TABLE mlops_private.prediction_20300101 PARTITION OF mlops_private.prediction
+			(CONSTRAINT prediction_20300101_pkey PRIMARY KEY (prediction_id)) FOR VALUES FROM ('2030-01-01') TO ('2030-01-02');
+		ALTER TABLE mlops_private.prediction_20300101 ENABLE ROW LEVEL SECURITY;
+		CREATE POLICY readers ON mlops_private.prediction_20300101 FOR SELECT USING (mlops_private.may(model_id, 'logs'));
+		COMMENT ON TABLE mlops_private.prediction_20300101 IS 'predictions of a day';
+		SELECT count(mlops.score('price', r, r.id::text)) FROM rows r WHERE id <= 20;
+		SELECT mlops.record_outcome('price', '7', 12.5), mlops.record_outcome('risk', '7', 'true');
+		INSERT INTO mlops_private.prediction
+			SELECT prediction_id + 1000000, '2030-01-01 12:00+00', log_xid, system, model_id, value, version, latency_us, shadow, variant, caller, key, label, features, probabilities
+			  FROM mlops_private.prediction;});
 	# some acts that are not sealed yet
 	$node->safe_psql($db, q{
 		SET ROLE cat;
@@ -125,6 +137,8 @@ sub governed_facts
 		q{SELECT mlops.card('risk'), mlops.card_markdown('risk:2') FROM rows LIMIT 1},
 		q{SELECT * FROM mlops.expectations ORDER BY number},
 		q{SELECT number, kind, failed, n, passed FROM mlops.validate('public.rows', model => 'risk')},
+		q{SELECT * FROM mlops.predictions ORDER BY prediction},
+		q{SELECT * FROM mlops.outcomes ORDER BY model, key, prediction},
 		q{SELECT * FROM mlops.policies},
 		q{SELECT * FROM mlops.compliance('risk:2')},
 		q{SELECT * FROM mlops.promotions},
@@ -144,14 +158,16 @@ sub governed_empty
 	return join ' ', grep { $in{$_} =~ /^0 / } sort keys %in;
 }
 
-# Tables and sequences of ours that pg_dump would leave out, but for the one that it must.
+# Tables and sequences of ours that pg_dump would leave out, but for the one that it must;
+# partitions made at run time are the database's.
 sub governed_undumped
 {
 	my ($node, $db) = @_;
 	return $node->safe_psql($db, q{
 		SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_class c, pg_extension e
 		 WHERE e.extname = 'mlops' AND c.relnamespace = 'mlops_private'::regnamespace AND c.relkind IN ('r', 'S', 'p')
-		   AND NOT c.oid = ANY (e.extconfig) AND c.relname <> 'known_system'});
+		   AND NOT c.oid = ANY (e.extconfig) AND c.relname <> 'known_system'
+		   AND NOT (c.relispartition AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))});
 }
 
 1;

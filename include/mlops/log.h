@@ -1,0 +1,113 @@
+/*-------------------------------------------------------------------------
+ *
+ * log.h
+ *	  The prediction log: rows as they were scored, and what came out.
+ *
+ * IDENTIFICATION
+ *	  include/mlops/log.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_LOG_H
+#define MLOPS_LOG_H
+
+#include "lib/stringinfo.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#include "mlops/compat.h"
+#include "mlops/dataset.h"
+
+/* log_features.c: the slots of a row (dataset.h) as bytes; sql/install/29_log_tables.sql has the format */
+
+/*
+ * Append them.  x: slots with missing values as NaN or the code "missing".
+ * withheld: by feature, those that are left out and marked so; NULL: none.
+ */
+extern void mlops_log_encode(StringInfo out, const MlSignature *sig, const double *x,
+							 const bool *withheld);
+
+/* Back: withheld has room for a flag a feature; slots of a withheld one are NaN.  Any bytes at all give a row or error XX001. */
+extern void mlops_log_decode(const void *bytes, Size len, const MlSignature *sig, double *x,
+							 bool *withheld);
+
+/* The same as an object by name: null is missing, {"other": true} a category that is not in the dictionary, {"withheld": true} left out. */
+extern Jsonb *mlops_log_features_jsonb(const void *bytes, Size len, const MlSignature *sig);
+
+/* log_buffer.c: rows wait in this backend until they are written */
+
+typedef struct MlLogRow
+{
+	int64		model_id;
+	int			version;
+	const char *variant;		/* an alias, or NULL where a version was named */
+	const char *key;			/* or NULL */
+	int			key_len;
+	const void *features;		/* as encoded */
+	int			features_len;
+	bool		has_value;		/* false: the model skips the row */
+	double		value;
+	const char *label;			/* or NULL */
+	int			label_len;
+	int			nprobabilities; /* of models with more than two classes, else 0 */
+	const double *probabilities;
+	int64		latency_us;
+	bool		shadow;
+} MlLogRow;
+
+/* Can this transaction log: not read-only, not on a standby, not in a parallel worker? */
+extern bool mlops_log_possible(void);
+
+/*
+ * Take a row over, with the time, the current user and a new number, which is
+ * returned.  It is written with this transaction, or not if the savepoint it
+ * was added in is rolled back.
+ */
+extern int64 mlops_log_add(const MlLogRow *row);
+
+/* Write what waits, so that the next statement of this transaction sees it; before reading the log. */
+extern void mlops_log_flush(void);
+
+/* log_write.c */
+
+/* A row that is complete. */
+typedef struct MlLogWaiting
+{
+	struct MlLogWaiting *next;
+	SubTransactionId added_in;
+	SubTransactionId written_in;	/* InvalidSubTransactionId: it is not written */
+	int64		prediction_id;
+	TimestampTz happened_at;
+	NameData	caller;
+	NameData	variant;
+	MlLogRow	row;			/* pointers are to copies in the same chunk */
+	bool		has_variant;
+} MlLogWaiting;
+
+/* The next number; error 55000 where the extension is not installed. */
+extern int64 mlops_log_next_id(void);
+
+/*
+ * Write the rows of the list that are not written and were added in this
+ * subtransaction or one begun later; nothing where the log is gone.
+ */
+extern void mlops_log_write(const MlLogWaiting *first, SubTransactionId from);
+
+/* outcome_write.c */
+
+typedef struct MlOutcome
+{
+	const char *key;
+	bool		has_value;		/* it was given as a number */
+	double		value;
+	char	   *label;			/* it as text */
+	TimestampTz at;
+} MlOutcome;
+
+/*
+ * Record what happened to the key; a write section of its own, for callers with
+ * ML_PRIVILEGE_TRAIN.  Whether that is news: the same again changes nothing.
+ */
+extern bool mlops_outcome_record(const char *model, const MlOutcome *outcome);
+
+#endif							/* MLOPS_LOG_H */

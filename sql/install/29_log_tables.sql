@@ -1,0 +1,73 @@
+/* sql/install/29_log_tables.sql: the prediction log.
+ *
+ * Partitioned by day.  The parent has neither primary key nor index, so that partitions made
+ * at run time can be restored with their own; here there is the default one only.  No foreign
+ * key and no trigger: rows are written past the executor (src/drift/log_write.c, which knows
+ * the columns' order), and outlive their model until retention takes them.  The format of
+ * features is described in src/drift/log_features.c.
+ */
+
+CREATE SEQUENCE mlops_private.prediction_id_seq
+    AS bigint
+    CACHE 100;
+COMMENT ON SEQUENCE mlops_private.prediction_id_seq
+  IS 'numbers of logged predictions';
+SELECT pg_catalog.pg_extension_config_dump('mlops_private.prediction_id_seq', '');
+
+CREATE TABLE mlops_private.prediction (
+    prediction_id bigint NOT NULL,
+    happened_at   timestamptz NOT NULL,
+    log_xid       xid8 NOT NULL,
+    system        bigint NOT NULL,
+    model_id      bigint NOT NULL,
+    value         double precision,
+    version       integer NOT NULL,
+    latency_us    integer NOT NULL,
+    shadow        boolean NOT NULL,
+    variant       text,
+    caller        text NOT NULL,
+    key           text,
+    label         text,
+    features      bytea NOT NULL,
+    probabilities real[]
+) PARTITION BY RANGE (happened_at);
+COMMENT ON TABLE mlops_private.prediction
+  IS 'what was scored by mlops.score(), with what result';
+COMMENT ON COLUMN mlops_private.prediction.log_xid
+  IS 'the transaction that wrote the row; means something in the cluster "system" only';
+COMMENT ON COLUMN mlops_private.prediction.variant
+  IS 'the alias that was asked; NULL: a version';
+COMMENT ON COLUMN mlops_private.prediction.probabilities
+  IS 'in the order of the classes, of models with more than two';
+SELECT pg_catalog.pg_extension_config_dump('mlops_private.prediction', '');
+
+-- pg_dump takes rows from the partitions; those made at run time are dumped as tables of the database
+CREATE TABLE mlops_private.prediction_default
+    PARTITION OF mlops_private.prediction (
+    CONSTRAINT prediction_default_pkey PRIMARY KEY (prediction_id)
+) DEFAULT USING heap;
+CREATE INDEX prediction_default_happened_at_idx
+    ON mlops_private.prediction_default USING brin (happened_at);
+CREATE INDEX prediction_default_key_idx
+    ON mlops_private.prediction_default (key, model_id);
+COMMENT ON TABLE mlops_private.prediction_default
+  IS 'predictions of days that have no partition of their own';
+SELECT pg_catalog.pg_extension_config_dump('mlops_private.prediction_default', '');
+
+CREATE TABLE mlops_private.outcome (
+    model_id    bigint NOT NULL,
+    key         text NOT NULL,
+    value       double precision,
+    label       text,
+    happened_at timestamptz NOT NULL,
+    recorded_by name NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    CONSTRAINT outcome_pkey PRIMARY KEY (model_id, key),
+    CONSTRAINT outcome_model_fkey FOREIGN KEY (model_id)
+        REFERENCES mlops_private.model (model_id) ON DELETE CASCADE
+);
+CREATE INDEX outcome_key_idx
+    ON mlops_private.outcome (key);
+COMMENT ON TABLE mlops_private.outcome
+  IS 'what became of what was predicted: a number for regressions, else the class';
+SELECT pg_catalog.pg_extension_config_dump('mlops_private.outcome', '');

@@ -1,0 +1,307 @@
+/*-------------------------------------------------------------------------
+ *
+ * log_features.c
+ *	  The features of a logged prediction as bytes, in the signature's order.
+ *
+ * A byte with the number of this format comes first.  Then, by feature:
+ *
+ *	category	varint: 0 withheld, else code + 1 (dataset.h: codes of the
+ *				dictionary, "missing", "other")
+ *	number		a byte, and what it announces:
+ *				0 float8, 1 float4, 2 int16, 3 int32 (all little-endian),
+ *				4 missing, 5 withheld, 16 and above: the number plus 16
+ *	array		as many numbers as it has elements, or one 5
+ *
+ * Numbers come back exactly, at most 9 bytes each.
+ *
+ * IDENTIFICATION
+ *	  src/drift/log_features.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+
+#include "mlops/bytes.h"
+#include "mlops/error.h"
+#include "mlops/jsonb_out.h"
+#include "mlops/log.h"
+
+#define LOG_FORMAT 1
+
+#define TAG_FLOAT8		0
+#define TAG_FLOAT4		1
+#define TAG_INT16		2
+#define TAG_INT32		3
+#define TAG_MISSING		4
+#define TAG_WITHHELD	5
+#define TAG_SMALL		16
+#define MAX_SMALL		(255 - TAG_SMALL)
+
+static void
+put_varint(StringInfo out, uint64 v)
+{
+	while (v >= 0x80)
+	{
+		appendStringInfoCharMacro(out, (char) (v | 0x80));
+		v >>= 7;
+	}
+	appendStringInfoCharMacro(out, (char) v);
+}
+
+static uint64
+get_varint(StringInfo in)
+{
+	uint64		v = 0;
+
+	for (int shift = 0; shift < 35; shift += 7)
+	{
+		uint64		b = mlops_get_uint(in, 1);
+
+		v |= (b & 0x7f) << shift;
+		if (b < 0x80)
+			return v;
+	}
+	ML_CHECK_BYTES(false, "a code of a category is too long");
+	return 0;
+}
+
+static void
+put_number(StringInfo out, double v)
+{
+	float		single = (float) v;
+
+	if (isnan(v))
+		mlops_put_uint(out, TAG_MISSING, 1);
+	else if (v == rint(v) && fabs(v) <= PG_INT32_MAX && !(v == 0 && signbit(v)))
+	{
+		int32		i = (int32) v;
+
+		if (i >= 0 && i <= MAX_SMALL)
+			mlops_put_uint(out, (uint64) i + TAG_SMALL, 1);
+		else if (i >= PG_INT16_MIN && i <= PG_INT16_MAX)
+		{
+			mlops_put_uint(out, TAG_INT16, 1);
+			mlops_put_uint(out, (uint16) i, 2);
+		}
+		else
+		{
+			mlops_put_uint(out, TAG_INT32, 1);
+			mlops_put_uint(out, (uint32) i, 4);
+		}
+	}
+	else if ((double) single == v)
+	{
+		uint32		bits;
+
+		memcpy(&bits, &single, sizeof(bits));
+		mlops_put_uint(out, TAG_FLOAT4, 1);
+		mlops_put_uint(out, bits, 4);
+	}
+	else
+	{
+		mlops_put_uint(out, TAG_FLOAT8, 1);
+		mlops_put_double(out, v);
+	}
+}
+
+/* A number after its tag. */
+static double
+get_number(StringInfo in, uint64 tag)
+{
+	double		v = 0;
+
+	switch (tag)
+	{
+		case TAG_FLOAT8:
+			v = mlops_get_double(in);
+			break;
+		case TAG_FLOAT4:
+			{
+				uint32		bits = (uint32) mlops_get_uint(in, 4);
+				float		single;
+
+				memcpy(&single, &bits, sizeof(single));
+				v = single;
+				break;
+			}
+		case TAG_INT16:
+			return (int16) mlops_get_uint(in, 2);
+		case TAG_INT32:
+			return (int32) mlops_get_uint(in, 4);
+		case TAG_MISSING:
+			return NAN;
+		default:
+			ML_CHECK_BYTES(tag >= TAG_SMALL, "a number is of an unknown kind");
+			return (double) (tag - TAG_SMALL);
+	}
+	ML_CHECK_BYTES(isfinite(v), "a number is not finite");
+	return v;
+}
+
+void
+mlops_log_encode(StringInfo out, const MlSignature *sig, const double *x,
+				 const bool *withheld)
+{
+	mlops_put_uint(out, LOG_FORMAT, 1);
+	for (int i = 0; i < sig->nfeatures; i++)
+	{
+		const MlFeature *feature = &sig->features[i];
+		bool		left_out = withheld && withheld[i];
+
+		if (feature->type == ML_COLUMN_TEXT)
+			put_varint(out, left_out ? 0 : (uint64) x[feature->slot] + 1);
+		else if (left_out)
+			mlops_put_uint(out, TAG_WITHHELD, 1);
+		else
+			for (int j = 0; j < feature->width; j++)
+				put_number(out, x[feature->slot + j]);
+	}
+}
+
+static void
+get_category(StringInfo in, const MlFeature *feature, double *slot, bool *withheld)
+{
+	uint64		v = get_varint(in);
+
+	ML_CHECK_BYTES(v <= (uint64) feature->ncategories + 2, "a category is not in the dictionary");
+	*withheld = v == 0;
+	*slot = v == 0 ? NAN : (double) (v - 1);
+}
+
+static void
+get_numbers(StringInfo in, const MlFeature *feature, double *slot, bool *withheld)
+{
+	uint64		tag = mlops_get_uint(in, 1);
+
+	*withheld = tag == TAG_WITHHELD;
+	for (int j = 0; j < feature->width; j++)
+	{
+		if (j > 0 && !*withheld)
+			tag = mlops_get_uint(in, 1);
+		slot[j] = *withheld ? NAN : get_number(in, tag);
+	}
+}
+
+void
+mlops_log_decode(const void *bytes, Size len, const MlSignature *sig, double *x,
+				 bool *withheld)
+{
+	StringInfoData in;
+
+	ML_CHECK_BYTES(len < MLOPS_MAX_MODEL, "it is too long");
+	in.data = unconstify(char *, (const char *) bytes);
+	in.len = (int) len;
+	in.maxlen = 0;
+	in.cursor = 0;
+	ML_CHECK_BYTES(mlops_get_uint(&in, 1) == LOG_FORMAT, "its format is unknown");
+	for (int i = 0; i < sig->nfeatures; i++)
+	{
+		const MlFeature *feature = &sig->features[i];
+
+		if (feature->type == ML_COLUMN_TEXT)
+			get_category(&in, feature, x + feature->slot, &withheld[i]);
+		else
+			get_numbers(&in, feature, x + feature->slot, &withheld[i]);
+	}
+	ML_CHECK_BYTES(mlops_bytes_left(&in) == 0, "it is too long");
+}
+
+/* A date or timestamp as slots have it, in ISO 8601; false: out of the type's range. */
+static bool
+add_time(JsonbParseState **state, const MlFeature *feature, double v)
+{
+	char		buf[MAXDATELEN + 1];
+	int			utc = 0;
+	double		days = feature->type == ML_COLUMN_DATE ? v : v / SECS_PER_DAY;
+
+	/* what timestamps can be, and a date that is a timestamp too */
+	if (!(days > -2440000.0 && days < 100000000.0))
+		return false;
+	if (feature->type == ML_COLUMN_DATE)
+		JsonEncodeDateTime(buf, DateADTGetDatum((DateADT) v - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE)),
+						   DATEOID, NULL);
+	else
+	{
+		double		whole = floor(v);
+		Timestamp	t = ((int64) whole - (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY) *
+			USECS_PER_SEC + (int64) rint((v - whole) * USECS_PER_SEC);
+
+		if (feature->type == ML_COLUMN_TIMESTAMPTZ)
+			JsonEncodeDateTime(buf, TimestampTzGetDatum(t), TIMESTAMPTZOID, &utc);
+		else
+			JsonEncodeDateTime(buf, TimestampGetDatum(t), TIMESTAMPOID, NULL);
+	}
+	mlops_jsonb_add_string(state, feature->name, pstrdup(buf));
+	return true;
+}
+
+static void
+add_array(JsonbParseState **state, const MlFeature *feature, const double *slot)
+{
+	mlops_jsonb_add_key(state, feature->name);
+	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	for (int j = 0; j < feature->width; j++)
+		mlops_jsonb_add_element(state, slot[j]);
+	pushJsonbValue(state, WJB_END_ARRAY, NULL);
+}
+
+static void
+add_mark(JsonbParseState **state, const char *name, const char *mark)
+{
+	mlops_jsonb_add_key(state, name);
+	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	mlops_jsonb_add_boolean(state, mark, true);
+	pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
+static void
+add_feature(JsonbParseState **state, const MlFeature *feature, const double *slot)
+{
+	const char *name = feature->name;
+
+	if (feature->type == ML_COLUMN_TEXT)
+	{
+		int			code = (int) *slot;
+
+		if (code < feature->ncategories)
+			mlops_jsonb_add_string(state, name, pnstrdup(feature->categories[code].data,
+														 feature->categories[code].len));
+		else if (code == feature->ncategories)
+			mlops_jsonb_add_string(state, name, NULL);
+		else
+			add_mark(state, name, "other");
+	}
+	else if (feature->type == ML_COLUMN_ARRAY)
+		add_array(state, feature, slot);
+	else if (feature->type == ML_COLUMN_BOOL && !isnan(*slot))
+		mlops_jsonb_add_boolean(state, name, *slot != 0);
+	else if (feature->type == ML_COLUMN_NUMBER || isnan(*slot) || !add_time(state, feature, *slot))
+		mlops_jsonb_add_number(state, name, *slot);
+}
+
+Jsonb *
+mlops_log_features_jsonb(const void *bytes, Size len, const MlSignature *sig)
+{
+	double	   *x = palloc(sizeof(double) * Max(sig->width, 1));
+	bool	   *withheld = palloc(sizeof(bool) * Max(sig->nfeatures, 1));
+	JsonbParseState *state = NULL;
+
+	mlops_log_decode(bytes, len, sig, x, withheld);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < sig->nfeatures; i++)
+	{
+		if (withheld[i])
+			add_mark(&state, sig->features[i].name, "withheld");
+		else
+			add_feature(&state, &sig->features[i], x + sig->features[i].slot);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}

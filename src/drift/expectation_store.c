@@ -57,12 +57,14 @@ deny_target(const char *target, bool is_qualified)
 	pg_unreachable();
 }
 
+/* Is there a model that the caller may use?  exists: is there one at all? */
 static bool
-is_model(const char *target)
+is_model(const char *target, bool *exists)
 {
 	MlWriter	w;
 	int64		model_id = 0;
 
+	*exists = false;
 	if (strlen(target) >= NAMEDATALEN)
 		return false;
 	mlops_read_begin(&w);
@@ -70,7 +72,8 @@ is_model(const char *target)
 	if (mlops_write_run(&w, "SELECT model_id FROM mlops_private.model WHERE name = $1") > 0)
 		model_id = DatumGetInt64(mlops_write_result(0, 1));
 	mlops_read_end(&w);
-	return model_id != 0 && mlops_registry_may_any(model_id, GetUserId());
+	*exists = model_id != 0;
+	return *exists && mlops_registry_may_any(model_id, GetUserId());
 }
 
 static void
@@ -98,10 +101,11 @@ find_target(const char *text, Target *out)
 	List	   *values = NIL;
 	ListCell   *lc;
 	Oid			relid;
+	bool		exists;
 
 	memset(out, 0, sizeof(*out));
 	out->shown = text;
-	out->is_model = is_model(text);
+	out->is_model = is_model(text, &exists);
 	if (out->is_model)
 		return;
 	if (!SplitIdentifierString(pstrdup(text), '.', &names) || names == NIL ||
@@ -123,7 +127,11 @@ find_target(const char *text, Target *out)
 		out->relation = lsecond(names);
 	}
 	else
+	{
+		if (exists)
+			mlops_audit_denied(mlops_privilege_name(ML_PRIVILEGE_TRAIN), "model", text);
 		deny_target(text, false);
+	}
 }
 
 static void

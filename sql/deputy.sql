@@ -171,6 +171,8 @@ SELECT a.act, o.outcome, current_user AS still
  WHERE a.act !~ 'lured_rows|lineage' ORDER BY a.n;
 SELECT pg_temp.act($$SELECT count(*) FROM mlops.snapshot('left', SOURCE)$$, 'SELECT x, deputy_test.leave(''regress_mlops_mallory'') AS y FROM deputy_test.bait') AS snapshot;
 SELECT pg_temp.act($$SELECT count(*) FROM mlops.train('left', SOURCE, 'y', 'linear_regression')$$, 'SELECT i AS x, i * deputy_test.leave(''regress_mlops_alice'') AS y FROM generate_series(1, 30) i') AS not_changed;
+SELECT pg_temp.act($$SELECT count(*) FROM mlops.validate(SOURCE, '{"kind": "not_null", "column": "y"}')$$, 'SELECT x, deputy_test.leave(''regress_mlops_mallory'') AS y FROM deputy_test.bait') AS validate;
+SELECT pg_temp.act($$SELECT count(*) FROM mlops.expectations_of(SOURCE)$$, 'SELECT x, deputy_test.leave(''regress_mlops_mallory'') AS y FROM deputy_test.bait') AS expectations_of;
 SELECT rows FROM mlops.drop_snapshot('lured_rows');
 RESET ROLE;
 SELECT model, owner FROM mlops.models WHERE model = 'left';

@@ -318,6 +318,19 @@ extern void mlops_block_gather(const MlBlock *src, const uint8 *part, uint8 want
 /* fetch.c */
 
 /*
+ * Who reads a source: asked before, compared afterwards.  Its functions can
+ * SET ROLE, and what follows would be done and recorded as another role: error
+ * 42501.
+ */
+typedef struct MlReadingRole
+{
+	Oid			user;
+	int			context;
+} MlReadingRole;
+extern MlReadingRole mlops_reading_role(void);
+extern void mlops_reading_role_check(MlReadingRole before);
+
+/*
  * Run a source once and hand its rows, bound to a finished signature, block by
  * block to "consume" (evaluate, batch scoring).  target: column to read into
  * y (class index for classification; -1 for a label the model does not know),

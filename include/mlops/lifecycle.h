@@ -71,14 +71,13 @@ extern bool mlops_policy_protects(const MlPolicy *policy, const char *alias);
 extern bool mlops_policy_store(MlWriter *w, int64 model_id, const char *model,
 							   Jsonb *policy, int64 *revision);
 
-/*
- * Does the policy in force for a model of this name, which need not exist yet,
- * allow features that are labelled as personal data?  Without a policy: no.
- */
-extern bool mlops_policy_allows_labelled(const char *model);
-
-/* Does it look at the metrics of the training part (maximum_gap)? */
-extern bool mlops_policy_wants_training_metrics(const char *model);
+/* What the policy in force for a model of this name, which need not exist yet, says of training it. */
+typedef struct MlTrainingPolicy
+{
+	bool		allows_labelled;	/* features labelled as personal data; without a policy: no */
+	bool		wants_training_metrics; /* maximum_gap looks at those of the training part */
+} MlTrainingPolicy;
+extern void mlops_policy_of_training(const char *model, MlTrainingPolicy *out);
 
 /* evidence.c */
 

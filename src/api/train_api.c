@@ -191,6 +191,7 @@ mlops_train(PG_FUNCTION_ARGS)
 {
 	MlTrainCall call;
 	MlCandidate best;
+	MlTrainingPolicy policy;
 	instr_time	start;
 	double		seconds;
 	int			version;
@@ -201,8 +202,9 @@ mlops_train(PG_FUNCTION_ARGS)
 	mlops_registry_check_train(call.model, 0);
 	if (call.alias)
 		mlops_gate_precheck(call.model, call.alias);
-	call.wish.allow_labelled = mlops_policy_allows_labelled(call.model);
-	call.training_metrics = call.training_metrics || mlops_policy_wants_training_metrics(call.model);
+	mlops_policy_of_training(call.model, &policy);
+	call.wish.allow_labelled = policy.allows_labelled;
+	call.training_metrics = call.training_metrics || policy.wants_training_metrics;
 
 	mlops_progress_begin();
 	call.source = mlops_source_open(call.text);

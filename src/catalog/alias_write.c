@@ -31,7 +31,6 @@
 #include "mlops/gov.h"
 #include "mlops/jsonb_out.h"
 
-
 int
 mlops_alias_version(MlWriter *w, const MlLocked *model, const char *alias)
 {

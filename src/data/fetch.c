@@ -133,15 +133,21 @@ mlops_query_is_fickle(Query *query)
 		fickle_walker((Node *) query, NULL);
 }
 
-/* Functions of a source can SET ROLE; what follows would be done and recorded as another role. */
-static void
-require_same_role(Oid role, int context)
+MlReadingRole
+mlops_reading_role(void)
 {
-	Oid			now;
-	int			now_context;
+	MlReadingRole now;
 
-	GetUserIdAndSecContext(&now, &now_context);
-	if (now != role || now_context != context)
+	GetUserIdAndSecContext(&now.user, &now.context);
+	return now;
+}
+
+void
+mlops_reading_role_check(MlReadingRole before)
+{
+	MlReadingRole now = mlops_reading_role();
+
+	if (now.user != before.user || now.context != before.context)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("the current role changed while the source was read"),
@@ -151,8 +157,7 @@ require_same_role(Oid role, int context)
 bool
 mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg)
 {
-	Oid			role;
-	int			context;
+	MlReadingRole role;
 	Tuplestorestate *kept;
 	Query	   *query;
 	bool		has_policy;
@@ -163,7 +168,7 @@ mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg)
 	kept = mlops_source_kept(source);
 	if (kept != NULL)
 		return fetch_kept(source, kept, receive, arg);
-	GetUserIdAndSecContext(&role, &context);
+	role = mlops_reading_role();
 	query = mlops_source_analyze(source);
 	has_policy = policy_walker((Node *) query, NULL);
 	memset(&fr, 0, sizeof(fr));
@@ -188,7 +193,7 @@ mlops_fetch_rows(MlSource *source, MlReceive receive, void *arg)
 	ExecutorEnd(qd);
 	FreeQueryDesc(qd);
 	PopActiveSnapshot();
-	require_same_role(role, context);
+	mlops_reading_role_check(role);
 	return has_policy;
 }
 

@@ -21,7 +21,6 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -30,6 +29,8 @@
 
 #include "mlops/error.h"
 #include "mlops/expect.h"
+
+#include "expectation_query.h"
 
 /* The query that is being made. */
 typedef struct Asking
@@ -217,48 +218,12 @@ ask(Asking *q, Asked *a)
 		add_freshness(q, a);
 }
 
-/* The source's statement, its columns named c1, c2, ... */
-static char *
-make_sql(const Asking *q, const char *select, int natts)
-{
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT pg_catalog.count(*)%s FROM (%s\n) AS s", q->list.data, select);
-	for (int i = 0; i < natts; i++)
-		appendStringInfo(&sql, "%sc%d", i == 0 ? " (" : ", ", i + 1);
-	if (natts > 0)
-		appendStringInfoChar(&sql, ')');
-	return sql.data;
-}
-
-/* Functions of a source can SET ROLE. */
-static void
-require_same_role(Oid role, int context)
-{
-	Oid			now;
-	int			now_context;
-
-	GetUserIdAndSecContext(&now, &now_context);
-	if (now != role || now_context != context)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the current role changed while the source was read"),
-				 errhint("A function that the source calls changes it.")));
-}
-
 /* Run it. */
 static void
 run(Asking *q, const char *sql, Datum *answers, bool *nulls)
 {
-	Oid			role;
-	int			context;
-
-	GetUserIdAndSecContext(&role, &context);
 	SPI_connect();
-	if (SPI_execute_with_args(sql, q->nargs, q->types, q->values, NULL, true, 0) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		elog(ERROR, "query of expectations failed");
+	mlops_expectation_run(sql, q->nargs, q->types, q->values);
 	for (int i = 0; i < q->noutputs; i++)
 	{
 		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1,
@@ -268,7 +233,6 @@ run(Asking *q, const char *sql, Datum *answers, bool *nulls)
 		answers[i] = nulls[i] ? (Datum) 0 : SPI_datumTransfer(value, FLOAT8PASSBYVAL, sizeof(int64));
 	}
 	SPI_finish();
-	require_same_role(role, context);
 }
 
 static char *
@@ -420,7 +384,7 @@ mlops_expectations_check(MlSource *source, const List *expectations)
 	}
 	answers = palloc0(sizeof(Datum) * q->noutputs);
 	nulls = palloc0(sizeof(bool) * q->noutputs);
-	run(q, make_sql(q, select, desc->natts), answers, nulls);
+	run(q, mlops_expectation_query(q->list.data, select, desc->natts), answers, nulls);
 	for (int i = 0; i < n; i++)
 		judge(&asked[i],
 			  asked[i].column < 0 ? InvalidOid : TupleDescAttr(source->desc, asked[i].column)->atttypid,

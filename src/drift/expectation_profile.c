@@ -3,7 +3,7 @@
  * expectation_profile.c
  *	  What a source is like, as expectations that it meets.
  *
- * Two queries as the current user, made as those of expectation_check.c are:
+ * Two queries as the current user, made as those of expectation_check.c are (expectation_query.c):
  * one counts, the other fetches the values of columns that have few.
  *
  * IDENTIFICATION
@@ -19,7 +19,6 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -28,6 +27,8 @@
 #include "mlops/compat.h"
 #include "mlops/expect.h"
 #include "mlops/jsonb_out.h"
+
+#include "expectation_query.h"
 
 #define SET_MAX	20				/* values of a column that make a set */
 
@@ -43,40 +44,6 @@ typedef struct Profile
 	char	   *max;
 	ArrayType  *values;			/* where they are few */
 } Profile;
-
-/* The only row of a query; SPI stays connected. */
-static void
-run(const char *sql)
-{
-	Oid			role;
-	Oid			now;
-	int			context;
-	int			now_context;
-
-	GetUserIdAndSecContext(&role, &context);
-	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "query of a profile failed");
-	GetUserIdAndSecContext(&now, &now_context);
-	if (now != role || now_context != context)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the current role changed while the source was read"),
-				 errhint("A function that the source calls changes it.")));
-}
-
-static char *
-make_sql(const char *list, const char *select, int natts)
-{
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT pg_catalog.count(*)%s FROM (%s\n) AS s", list, select);
-	for (int i = 0; i < natts; i++)
-		appendStringInfo(&sql, "%sc%d", i == 0 ? " (" : ", ", i + 1);
-	if (natts > 0)
-		appendStringInfoChar(&sql, ')');
-	return sql.data;
-}
 
 static bool
 has_set(const Profile *p)
@@ -158,7 +125,7 @@ read_sets(Profile *profiles, int n, const char *select)
 	}
 	if (list.len == 0)
 		return;
-	run(make_sql(list.data, select, n));
+	mlops_expectation_run(mlops_expectation_query(list.data, select, n), 0, NULL, NULL);
 	for (int i = 0; i < n; i++)
 	{
 		bool		isnull;
@@ -275,7 +242,7 @@ mlops_expectations_propose(MlSource *source, MlPropose propose, void *arg)
 		profiles[i].family = mlops_type_family(profiles[i].type);
 	}
 	SPI_connect();
-	run(make_sql(counting_list(profiles, n), select, n));
+	mlops_expectation_run(mlops_expectation_query(counting_list(profiles, n), select, n), 0, NULL, NULL);
 	nrows = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	read_counts(profiles, n);
 	read_sets(profiles, n, select);

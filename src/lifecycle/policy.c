@@ -415,35 +415,19 @@ mlops_policy_store(MlWriter *w, int64 model_id, const char *model, Jsonb *policy
 	return true;
 }
 
-/* The policy in force for a model of this name, which need not exist yet. */
-static void
-load_by_name(const char *model, MlPolicy *policy)
+void
+mlops_policy_of_training(const char *model, MlTrainingPolicy *out)
 {
 	MlWriter	w;
+	MlPolicy	policy;
 	int64		model_id = 0;
 
 	mlops_read_begin(&w);
 	mlops_write_name(&w, model);
 	if (mlops_write_run(&w, "SELECT model_id FROM mlops_private.model WHERE name = $1") > 0)
 		model_id = DatumGetInt64(mlops_write_result(0, 1));
-	mlops_policy_load(&w, model_id, policy);
+	mlops_policy_load(&w, model_id, &policy);
+	out->allows_labelled = policy.allow_pii;
+	out->wants_training_metrics = policy.gap != NIL;
 	mlops_read_end(&w);
-}
-
-bool
-mlops_policy_allows_labelled(const char *model)
-{
-	MlPolicy	policy;
-
-	load_by_name(model, &policy);
-	return policy.allow_pii;
-}
-
-bool
-mlops_policy_wants_training_metrics(const char *model)
-{
-	MlPolicy	policy;
-
-	load_by_name(model, &policy);
-	return policy.gap != NIL;
 }

@@ -20,7 +20,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/snapmgr.h"
 
 #include "mlops/store.h"
 

@@ -17,7 +17,7 @@ SELECT pg_catalog.pg_extension_config_dump('mlops_private.prediction_id_seq', ''
 CREATE TABLE mlops_private.prediction (
     prediction_id bigint NOT NULL,
     happened_at   timestamptz NOT NULL,
-    log_xid       xid8 NOT NULL,
+    log_xid       bigint NOT NULL,
     system        bigint NOT NULL,
     model_id      bigint NOT NULL,
     value         double precision,
@@ -34,7 +34,7 @@ CREATE TABLE mlops_private.prediction (
 COMMENT ON TABLE mlops_private.prediction
   IS 'what was scored by mlops.score(), with what result';
 COMMENT ON COLUMN mlops_private.prediction.log_xid
-  IS 'the transaction that wrote the row; means something in the cluster "system" only';
+  IS 'the transaction that wrote the row, as a number (xid8 has no operator class of BRIN); means something in the cluster "system" only';
 COMMENT ON COLUMN mlops_private.prediction.variant
   IS 'the alias that was asked; NULL: a version';
 COMMENT ON COLUMN mlops_private.prediction.probabilities
@@ -47,7 +47,7 @@ CREATE TABLE mlops_private.prediction_default
     CONSTRAINT prediction_default_pkey PRIMARY KEY (prediction_id)
 ) DEFAULT USING heap;
 CREATE INDEX prediction_default_happened_at_idx
-    ON mlops_private.prediction_default USING brin (happened_at);
+    ON mlops_private.prediction_default USING brin (happened_at, log_xid);
 CREATE INDEX prediction_default_key_idx
     ON mlops_private.prediction_default (key, model_id);
 COMMENT ON TABLE mlops_private.prediction_default

@@ -132,3 +132,28 @@ CREATE POLICY readers ON mlops_private.prediction_default FOR SELECT
 ALTER TABLE mlops_private.outcome ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.outcome FOR SELECT
     USING (mlops_private.may(model_id, 'logs'));
+
+ALTER TABLE mlops_private.monitor ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.monitor FOR SELECT
+    USING (mlops_private.may(model_id, 'read'));
+
+ALTER TABLE mlops_private.log_window ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.log_window FOR SELECT
+    USING (EXISTS (SELECT 1 FROM mlops_private.monitor m
+                    WHERE m.monitor_id = log_window.monitor_id AND mlops_private.may(m.model_id, 'logs')));
+
+ALTER TABLE mlops_private.monitor_window ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.monitor_window FOR SELECT
+    USING (EXISTS (SELECT 1 FROM mlops_private.monitor m WHERE m.monitor_id = monitor_window.monitor_id));
+
+ALTER TABLE mlops_private.drift_result ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.drift_result FOR SELECT
+    USING (EXISTS (SELECT 1 FROM mlops_private.monitor m WHERE m.monitor_id = drift_result.monitor_id));
+
+ALTER TABLE mlops_private.alert ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.alert FOR SELECT
+    USING (mlops_private.may(model_id, 'read'));
+
+ALTER TABLE mlops_private.alert_silence ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.alert_silence FOR SELECT
+    USING (mlops_private.may(model_id, 'read'));

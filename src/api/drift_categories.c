@@ -32,7 +32,7 @@
 #include "utils/memutils.h"
 
 #include "mlops/base.h"
-#include "mlops/drift.h"
+#include "mlops/profile.h"
 #include "mlops/numeric.h"
 
 #include "metric_state.h"

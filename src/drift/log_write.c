@@ -35,7 +35,6 @@
 #include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/xid8.h"
 
 #include "mlops/log.h"
 #include "mlops/store.h"
@@ -176,7 +175,7 @@ fill_slot(TupleTableSlot *slot, const MlLogWaiting *row)
 	memset(slot->tts_isnull, 0, sizeof(bool) * LOG_NATTS);
 	slot->tts_values[LOG_PREDICTION_ID] = Int64GetDatum(row->prediction_id);
 	slot->tts_values[LOG_HAPPENED_AT] = TimestampTzGetDatum(row->happened_at);
-	slot->tts_values[LOG_XID] = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	slot->tts_values[LOG_XID] = Int64GetDatum((int64) U64FromFullTransactionId(GetTopFullTransactionId()));
 	slot->tts_values[LOG_SYSTEM] = Int64GetDatum(mlops_this_system());
 	slot->tts_values[LOG_MODEL_ID] = Int64GetDatum(r->model_id);
 	slot->tts_values[LOG_VALUE] = Float8GetDatum(r->value);

@@ -2,8 +2,8 @@
 # layers.sh: who may include whom.
 #
 #! A folder may include only the headers that the table in layers.sh lists for
-#! it, so that calls go down: api, worker > drift, lifecycle > catalog > gov >
-#! store > model > algo > tree > data > base > numeric.  Move the code to the layer that may know both
+#! it, so that calls go down: api, worker > monitor > drift, lifecycle > catalog >
+#! gov > store > model > profile > algo > tree > data > base > numeric.  Move the code to the layer that may know both
 #! sides, or hand the thing needed down as an argument or a callback.  Widening
 #! the table is a change of design: say why in docs/internals.md.
 
@@ -16,14 +16,16 @@ base|mlops compat base error params bytes jsonb_out progress_params numeric|exec
 data|mlops compat base error params bytes jsonb_out numeric dataset fingerprint label chunk|lz4|cblas
 tree|mlops compat base error params bytes jsonb_out numeric dataset tree|executor/|catalog/|fmgr|lz4|commands/
 algo|mlops compat base error params bytes jsonb_out numeric dataset tree algo metrics|executor/|access/(?!tupdesc)|catalog/|fmgr|lz4|commands/
-model|mlops compat base error params bytes jsonb_out numeric dataset tree algo model metrics|executor/spi|lz4hc|commands/
+profile|mlops compat base error bytes jsonb_out numeric dataset profile reference|executor/|access/|catalog/|fmgr|lz4|commands/
+model|mlops compat base error params bytes jsonb_out numeric dataset tree algo model metrics profile reference|executor/spi|lz4hc|commands/
 store|mlops compat base error jsonb_out store|lz4|cblas
 gov|mlops compat base error params bytes jsonb_out store gov audit retention|lz4|cblas
 catalog|mlops compat base error params bytes jsonb_out numeric dataset model store gov audit retention catalog label fingerprint chunk snapshot|lz4|cblas
 lifecycle|mlops compat base error params bytes jsonb_out dataset model store gov audit retention erasure catalog lifecycle card label snapshot|lz4|cblas
-drift|mlops compat base error params bytes jsonb_out numeric dataset model store gov catalog drift metrics expect log|lz4|cblas
-worker|mlops compat base error params bytes jsonb_out store gov audit retention erasure catalog lifecycle drift worker snapshot job log|lz4|cblas
-api|mlops compat base error params bytes jsonb_out numeric dataset tree algo model store gov audit retention erasure catalog lifecycle card drift worker expect metrics progress_params fingerprint label snapshot job log|lz4|cblas
+drift|mlops compat base error params bytes jsonb_out numeric dataset model store gov catalog profile reference metrics expect log window performance alert|lz4|cblas
+monitor|mlops compat base error params bytes jsonb_out numeric dataset model store gov catalog lifecycle profile reference metrics log window performance alert monitor retrain snapshot|lz4|cblas
+worker|mlops compat base error params bytes jsonb_out store gov audit retention erasure catalog lifecycle worker snapshot job log alert monitor retrain partition|lz4|cblas
+api|mlops compat base error params bytes jsonb_out numeric dataset tree algo model store gov audit retention erasure catalog lifecycle card profile reference window performance alert monitor retrain partition worker expect metrics progress_params fingerprint label snapshot job log|lz4|cblas
 "
 
 check()

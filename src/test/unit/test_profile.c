@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mlops/drift.h"
+#include "mlops/profile.h"
 
 #include "drift_vectors.h"
 #include "unit.h"

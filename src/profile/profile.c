@@ -13,7 +13,7 @@
  * remembered as hashes, which is what tells a rare one from a new one.
  *
  * IDENTIFICATION
- *	  src/drift/profile.c
+ *	  src/profile/profile.c
  *
  *-------------------------------------------------------------------------
  */
@@ -26,7 +26,7 @@
 #include "miscadmin.h"
 
 #include "mlops/bytes.h"
-#include "mlops/drift.h"
+#include "mlops/profile.h"
 
 #define PROFILE_FORMAT	1
 #define CATEGORY_SEED	UINT64CONST(0x9d1c6a35)

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * drift.h
+ * profile.h
  *	  The frozen reference of a feature, and what a window differs from it.
  *
  * A profile says which slots a feature's values are counted in, and how many
@@ -9,12 +9,12 @@
  * D, and the few bins of PSI are unions of them.
  *
  * IDENTIFICATION
- *	  include/mlops/drift.h
+ *	  include/mlops/profile.h
  *
  *-------------------------------------------------------------------------
  */
-#ifndef MLOPS_DRIFT_H
-#define MLOPS_DRIFT_H
+#ifndef MLOPS_PROFILE_H
+#define MLOPS_PROFILE_H
 
 #include "lib/stringinfo.h"
 
@@ -25,7 +25,7 @@
 #define MLOPS_DRIFT_TOP		50	/* categories with a slot of their own */
 #define MLOPS_DRIFT_KNOWN	10000	/* other categories that are remembered */
 
-/* drift/profile.c */
+/* profile/profile.c */
 
 typedef enum MlProfileKind
 {
@@ -97,7 +97,7 @@ extern void mlops_counts_add(int64 *dst, const int64 *src, int n);
 /* The bins of PSI from slots. */
 extern void mlops_profile_bins(const MlProfile *profile, const int64 *counts, int64 *bins);
 
-/* drift/compare.c */
+/* profile/compare.c */
 
 typedef enum MlSeverity
 {
@@ -150,4 +150,4 @@ typedef struct MlDrift
 extern void mlops_drift_compare(const MlProfile *profile, const int64 *ref, const int64 *cur,
 								const MlDriftOptions *options, MlDrift *out);
 
-#endif							/* MLOPS_DRIFT_H */
+#endif							/* MLOPS_PROFILE_H */

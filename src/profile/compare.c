@@ -7,7 +7,7 @@
  * does with so few rows.  The rest is reported beside it.
  *
  * IDENTIFICATION
- *	  src/drift/compare.c
+ *	  src/profile/compare.c
  *
  *-------------------------------------------------------------------------
  */
@@ -15,7 +15,7 @@
 
 #include <math.h>
 
-#include "mlops/drift.h"
+#include "mlops/profile.h"
 
 const MlDriftOptions mlops_drift_defaults = {
 	.epsilon = MLOPS_DRIFT_EPSILON,

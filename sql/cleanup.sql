@@ -1,6 +1,6 @@
 -- Runs last: the extension leaves nothing behind.
 SET client_min_messages = warning;
-DROP TABLE credit, penguins, pima;
+DROP TABLE chicago, credit, penguins, pima;
 DROP EXTENSION mlops CASCADE;
 SELECT count(*) AS left_behind
   FROM pg_namespace

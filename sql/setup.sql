@@ -1,5 +1,5 @@
 -- Runs first, so that every other topic can stand alone: the extension, and
--- the tables credit, penguins and pima of src/test/data.
+-- the tables chicago, credit, penguins and pima of src/test/data.
 CREATE EXTENSION mlops;
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set load :abs_srcdir '/src/test/data/load.sql'

@@ -40,4 +40,18 @@ CREATE TABLE pima (
     diabetes text
 );
 \copy pima from program 'cat "$PG_ABS_SRCDIR"/src/test/data/pima.csv' with (format csv, header)
-ANALYZE credit, penguins, pima;
+CREATE TABLE chicago (
+    day            date PRIMARY KEY,
+    ridership      float8,
+    clark_lake     float8,
+    belmont        float8,
+    harlem         float8,
+    monroe         float8,
+    jefferson_park float8,
+    california     float8,
+    temp           float8,
+    precipitation  float8,
+    snow           float8
+);
+\copy chicago from program 'cat "$PG_ABS_SRCDIR"/src/test/data/chicago.csv' with (format csv, header)
+ANALYZE chicago, credit, penguins, pima;

@@ -45,6 +45,7 @@ struct MlMetrics
 	MlBin		bins[MLOPS_ECE_BINS];
 	ScoreList	pos;			/* binary: scores for the AUC */
 	ScoreList	neg;
+	MlScoreBudget *budget;		/* of scores; NULL: mlops.training_memory, for these alone */
 };
 
 /*
@@ -63,6 +64,25 @@ mlops_metrics_begin(MlTask task, int nclasses)
 	return m;
 }
 
+/*
+ * mlops_score_budget_take - count memory before it is taken, or error 54000
+ */
+void
+mlops_score_budget_take(MlScoreBudget *budget, Size more)
+{
+	mlops_budget_check(budget->used + more, budget->limit_kb, budget->setting, budget->hint);
+	budget->used += more;
+}
+
+/*
+ * mlops_metrics_share - the memory of scores comes out of the budget
+ */
+void
+mlops_metrics_share(MlMetrics *m, MlScoreBudget *budget)
+{
+	m->budget = budget;
+}
+
 /* Append one score to a list; error 54000 when both lists get too large. */
 static void
 push_score(MlMetrics *m, ScoreList *list, double score, double w)
@@ -71,9 +91,12 @@ push_score(MlMetrics *m, ScoreList *list, double score, double w)
 	{
 		int64		room = list->room == 0 ? 1024 : list->room * 2;
 
-		mlops_budget_check((Size) (m->pos.room + m->neg.room + room) * sizeof(MlScore),
-						   mlops_guc_training_memory, "mlops.training_memory",
-						   "The AUC needs the score of every row. Measure on fewer rows, or raise mlops.training_memory.");
+		if (m->budget)
+			mlops_score_budget_take(m->budget, (Size) (room - list->room) * sizeof(MlScore));
+		else
+			mlops_budget_check((Size) (m->pos.room + m->neg.room + room) * sizeof(MlScore),
+							   mlops_guc_training_memory, "mlops.training_memory",
+							   "The AUC needs the score of every row. Measure on fewer rows, or raise mlops.training_memory.");
 		if (list->item == NULL)
 			list->item = MemoryContextAllocHuge(m->context, room * sizeof(MlScore));
 		else

@@ -54,6 +54,10 @@ mlops.set_policy(text,jsonb)|mlops.set_policy(%L, '{}')
 mlops.validate(text,jsonb,text)|mlops.validate('SELECT 1 AS x', NULL, %L)
 mlops.expectations_from(text)|mlops.expectations_from(%L)
 mlops.expect(text,jsonb,text)|mlops.expect(%L, '{"kind": "row_count", "min": 1}')
+mlops.raise_alert(text,text,text,double precision,double precision)|mlops.raise_alert(%L, 'mine')
+mlops.clear_alert(text,text)|mlops.clear_alert(%L, 'mine')
+mlops.silence_alerts(text,text,text,timestamp with time zone,text)|mlops.silence_alerts(%L)
+mlops.unsilence_alerts(text,text,text)|mlops.unsilence_alerts(%L)
 mlops.set_stage(text,integer,text)|mlops.set_stage(%L, 1, 'candidate')
 mlops.compliance(text)|mlops.compliance(%L)
 mlops.request_promotion(text,integer,text,text,interval)|mlops.request_promotion(%L, 1, 'guarded')
@@ -88,6 +92,8 @@ SELECT changed FROM mlops.set_policy('regress_matrix', '{"required_approvals": 1
 SELECT state FROM mlops.request_promotion('regress_matrix', 2, 'guarded');
 SELECT version, variant FROM mlops.score('regress_matrix', '{"x": 1}'::jsonb, 'k');
 SELECT changed FROM mlops.record_outcome('regress_matrix', 'k', 2);
+SELECT is_new FROM mlops.raise_alert('regress_matrix', 'a rule');
+SELECT kind FROM mlops.silence_alerts('regress_matrix', 'job');
 RESET ROLE;
 SELECT count(mlops.grant_model(model, role::name, privilege)) AS granted FROM roles, (VALUES ('regress_matrix'), ('regress_matrix_routed')) AS m (model) WHERE privilege NOT IN ('owner', 'none');
 
@@ -136,6 +142,7 @@ SELECT function, privilege, left(here, 70) AS here FROM outcomes WHERE here LIKE
 SET ROLE regress_mlops_owner;
 SELECT request FROM mlops.promotions WHERE model = 'regress_matrix' \gset
 SELECT run FROM mlops.run_start('matrix_experiment') \gset
+SELECT alert FROM mlops.alerts WHERE model = 'regress_matrix' \gset
 RESET ROLE;
 CREATE TEMP TABLE numbered AS
 SELECT p.oid::regprocedure::text AS function,
@@ -147,16 +154,16 @@ SELECT p.oid::regprocedure::text AS function,
                                  WHEN p.proargnames[a.n] = 'model' THEN '''regress_absent:1'''
                                  WHEN p.proargnames[a.n] = 'status' THEN '''finished'''
                                  ELSE '''x''' END, ', ' ORDER BY a.n) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS a (type, n)) || ')' AS call,
-       CASE p.proargnames[1] WHEN 'run' THEN :run WHEN 'request' THEN :request END AS id
+       CASE p.proargnames[1] WHEN 'run' THEN :run WHEN 'request' THEN :request WHEN 'alert' THEN :alert END AS id
   FROM pg_proc p
- WHERE p.pronamespace = 'mlops'::regnamespace AND p.prokind <> 'a' AND p.proargtypes[0] = 'bigint'::regtype AND p.proargnames[1] IN ('run', 'request');
+ WHERE p.pronamespace = 'mlops'::regnamespace AND p.prokind <> 'a' AND p.proargtypes[0] = 'bigint'::regtype AND p.proargnames[1] IN ('run', 'request', 'alert');
 CREATE FUNCTION pg_temp.numbered(call text, id bigint, role text) RETURNS text LANGUAGE sql AS $$
 	SELECT regexp_replace(pg_temp.outcome(replace(call, '%s', id::text), 'no model', role), E'\nPL/pgSQL.*', '')
 $$;
 SELECT n.function, n.id IS NOT NULL AS tried, string_agg(DISTINCT left(pg_temp.numbered(n.call, n.id, r.role), 5), ' ') AS sqlstate,
        bool_and(regexp_replace(pg_temp.numbered(n.call, n.id, r.role), '\d+', 'N', 'g') =
                 regexp_replace(pg_temp.numbered(n.call, 2000000000, r.role), '\d+', 'N', 'g')) AS same
-  FROM numbered n, roles r WHERE r.privilege IN ('none', 'predict', 'logs', 'unmask') GROUP BY n.function, n.id ORDER BY n.function COLLATE "C";
+  FROM numbered n, roles r WHERE r.privilege IN ('none', 'predict', 'unmask', CASE WHEN n.function LIKE '%alert%' THEN 'read' ELSE 'logs' END) GROUP BY n.function, n.id ORDER BY n.function COLLATE "C";
 SELECT experiment FROM mlops.run_drop(:run);
 
 -- a version by its number, of a model that one may use but not read

@@ -14,6 +14,7 @@ CREATE TABLE mlops_private.alert (
     subject         text NOT NULL,
     severity        text COLLATE "C" NOT NULL,
     state           text COLLATE "C" NOT NULL DEFAULT 'open',
+    told            text COLLATE "C",
     method          text COLLATE "C",
     value           double precision,
     threshold       double precision,
@@ -30,7 +31,8 @@ CREATE TABLE mlops_private.alert (
     CONSTRAINT alert_model_id_fkey FOREIGN KEY (model_id)
         REFERENCES mlops_private.model (model_id) ON DELETE CASCADE,
     CONSTRAINT alert_severity_check CHECK (severity IN ('warning', 'major')),
-    CONSTRAINT alert_state_check CHECK (state IN ('open', 'acknowledged', 'closed', 'superseded'))
+    CONSTRAINT alert_state_check CHECK (state IN ('open', 'acknowledged', 'closed', 'superseded')),
+    CONSTRAINT alert_closed_check CHECK ((state IN ('closed', 'superseded')) = (closed IS NOT NULL))
 );
 CREATE UNIQUE INDEX alert_open_idx
     ON mlops_private.alert (model_id, version, kind, subject)
@@ -43,6 +45,8 @@ COMMENT ON COLUMN mlops_private.alert.version
   IS '0: the model';
 COMMENT ON COLUMN mlops_private.alert.subject
   IS 'feature, metric or job; empty: none';
+COMMENT ON COLUMN mlops_private.alert.told
+  IS 'the severity that was notified; null: nobody was told';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.alert', '');
 
 CREATE TABLE mlops_private.alert_silence (
@@ -51,6 +55,7 @@ CREATE TABLE mlops_private.alert_silence (
     subject     text NOT NULL,
     until       timestamptz NOT NULL,
     silenced_by name NOT NULL,
+    silenced_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     note        text,
     CONSTRAINT alert_silence_pkey PRIMARY KEY (model_id, kind, subject),
     CONSTRAINT alert_silence_model_id_fkey FOREIGN KEY (model_id)

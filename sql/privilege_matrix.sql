@@ -58,6 +58,8 @@ mlops.raise_alert(text,text,text,double precision,double precision)|mlops.raise_
 mlops.clear_alert(text,text)|mlops.clear_alert(%L, 'mine')
 mlops.silence_alerts(text,text,text,timestamp with time zone,text)|mlops.silence_alerts(%L)
 mlops.unsilence_alerts(text,text,text)|mlops.unsilence_alerts(%L)
+mlops.monitor(text,interval,interval,jsonb,text[],text,interval)|mlops.monitor(%L)
+mlops.unmonitor(text)|mlops.unmonitor(%L)
 mlops.set_stage(text,integer,text)|mlops.set_stage(%L, 1, 'candidate')
 mlops.compliance(text)|mlops.compliance(%L)
 mlops.request_promotion(text,integer,text,text,interval)|mlops.request_promotion(%L, 1, 'guarded')
@@ -94,6 +96,7 @@ SELECT version, variant FROM mlops.score('regress_matrix', '{"x": 1}'::jsonb, 'k
 SELECT changed FROM mlops.record_outcome('regress_matrix', 'k', 2);
 SELECT is_new FROM mlops.raise_alert('regress_matrix', 'a rule');
 SELECT kind FROM mlops.silence_alerts('regress_matrix', 'job');
+SELECT job FROM mlops.monitor('regress_matrix');
 RESET ROLE;
 SELECT count(mlops.grant_model(model, role::name, privilege)) AS granted FROM roles, (VALUES ('regress_matrix'), ('regress_matrix_routed')) AS m (model) WHERE privilege NOT IN ('owner', 'none');
 

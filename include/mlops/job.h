@@ -62,6 +62,13 @@ extern const MlJobKind *mlops_job_kind_required(const char *name);	/* error 2202
 extern void mlops_job_train_check(Jsonb *arguments);
 extern bool mlops_job_train_step(const MlJob *job, MlJobWork *work);
 
+/* job_monitor.c: kind "monitor" */
+struct MlMonitor;
+extern void mlops_job_monitor_check(Jsonb *arguments);
+extern bool mlops_job_monitor_step(const MlJob *job, MlJobWork *work);
+/* In a write section: the monitor's job, which is of the role that asks from now on; its number and, palloc'd in the caller's context, name. */
+extern int64 mlops_job_of_monitor(MlWriter *w, const struct MlMonitor *monitor, char **name);
+
 /* job_plan.c: inside a write section */
 
 typedef struct MlJobPlan
@@ -93,6 +100,8 @@ typedef struct MlJobFound
 } MlJobFound;
 extern void mlops_job_lock(MlWriter *w, const char *name, MlJobFound *out);
 extern void mlops_job_remove(MlWriter *w, const char *name, MlJobFound *job);
+/* The same by its number, whosever it is; nothing happens where it is gone. */
+extern void mlops_job_remove_number(MlWriter *w, int64 job_id);
 
 /* Ask the run to end; returns whether its session was sent a signal. */
 extern bool mlops_job_cancel(MlWriter *w, const char *name, MlJobFound *job);

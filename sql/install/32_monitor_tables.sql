@@ -20,7 +20,11 @@ CREATE TABLE mlops_private.monitor (
     counted_until   bigint NOT NULL DEFAULT 0,
     counted_system  bigint NOT NULL DEFAULT 0,
     published_until timestamptz NOT NULL DEFAULT '-infinity',
+    performance_until timestamptz NOT NULL DEFAULT '-infinity',
+    last_row        timestamptz NOT NULL DEFAULT '-infinity',
+    champion        integer NOT NULL DEFAULT 0,
     revision        integer NOT NULL DEFAULT 1,
+    job_id          bigint,
     created_by      name NOT NULL,
     created         timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT monitor_pkey PRIMARY KEY (monitor_id),
@@ -37,6 +41,14 @@ COMMENT ON COLUMN mlops_private.monitor.counted_until
   IS 'rows of transactions before this one are counted; means something in the cluster "counted_system" only';
 COMMENT ON COLUMN mlops_private.monitor.published_until
   IS 'windows that end by then have been judged';
+COMMENT ON COLUMN mlops_private.monitor.performance_until
+  IS 'of windows that end by then, outcomes have been judged';
+COMMENT ON COLUMN mlops_private.monitor.last_row
+  IS 'time of the latest row that was counted';
+COMMENT ON COLUMN mlops_private.monitor.champion
+  IS 'the version when it was last run; 0: none';
+COMMENT ON COLUMN mlops_private.monitor.job_id
+  IS 'the job that runs it; no key, because its owner can remove it';
 COMMENT ON COLUMN mlops_private.monitor.revision
   IS 'one more whenever width or thresholds change';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.monitor', '');
@@ -89,6 +101,7 @@ CREATE TABLE mlops_private.drift_result (
     monitor_id   bigint NOT NULL,
     version      integer NOT NULL,
     window_start timestamptz NOT NULL,
+    kind         text COLLATE "C" NOT NULL,
     track        text NOT NULL,
     baseline     text COLLATE "C" NOT NULL,
     method       text COLLATE "C" NOT NULL,
@@ -103,7 +116,7 @@ CREATE TABLE mlops_private.drift_result (
     unseen       double precision,
     out_of_range double precision,
     detail       jsonb NOT NULL,
-    CONSTRAINT drift_result_pkey PRIMARY KEY (monitor_id, version, window_start, track, baseline),
+    CONSTRAINT drift_result_pkey PRIMARY KEY (monitor_id, version, window_start, kind, track, baseline),
     CONSTRAINT drift_result_window_fkey FOREIGN KEY (monitor_id, version, window_start)
         REFERENCES mlops_private.monitor_window (monitor_id, version, window_start) ON DELETE CASCADE,
     CONSTRAINT drift_result_severity_check CHECK (severity IN ('none', 'warning', 'major'))

@@ -15,7 +15,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'mlops_schedule'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION mlops.schedule(text, text, interval, jsonb, timestamptz)
-  IS 'have a job done from start on, every so often or (null) once; kinds are audit, retention and train';
+  IS 'have a job done from start on, every so often or (null) once; kinds are audit, monitor, retention and train';
 
 CREATE FUNCTION mlops.unschedule(
     name text,

@@ -42,6 +42,7 @@ GRANT SELECT ON mlops.retention TO PUBLIC;
 GRANT SELECT ON mlops.expectations TO PUBLIC;
 GRANT SELECT ON mlops.jobs TO PUBLIC;
 GRANT SELECT ON mlops.job_runs TO PUBLIC;
+GRANT SELECT ON mlops.monitors TO PUBLIC;
 GRANT SELECT ON mlops.predictions TO PUBLIC;
 GRANT SELECT ON mlops.outcomes TO PUBLIC;
 GRANT SELECT ON mlops.alerts TO PUBLIC;

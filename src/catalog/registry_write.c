@@ -361,6 +361,10 @@ mlops_registry_drop_model(const char *name)
 	versions = mlops_write_run(&w, "DELETE FROM mlops_private.version WHERE model_id = $1");
 	mlops_write_int8(&w, model.model_id);
 	mlops_write_run(&w, "DELETE FROM mlops_private.model_grant WHERE model_id = $1");
+	/* that of its monitor, which goes with it; one that is running fails by itself */
+	mlops_write_int8(&w, model.model_id);
+	mlops_write_run(&w, "DELETE FROM mlops_private.job j USING mlops_private.monitor o"
+					" WHERE o.model_id = $1 AND j.job_id = o.job_id AND j.state <> 'running'");
 	mlops_write_int8(&w, model.model_id);
 	mlops_write_run(&w, "DELETE FROM mlops_private.model WHERE model_id = $1");
 	mlops_audit_add(&w, "model.drop", "model", name, NULL);

@@ -129,28 +129,35 @@ find_job(MlWriter *w, const char *name)
 	return found;
 }
 
-void
-mlops_job_lock(MlWriter *w, const char *name, MlJobFound *out)
+/* Lock the job of this number; false: there is none. */
+static bool
+lock_number(MlWriter *w, int64 job_id, MlJobFound *out)
 {
-	int64		job_id = find_job(w, name);
-
 	memset(out, 0, sizeof(MlJobFound));
 	mlops_write_int8(w, job_id);
 	if (mlops_write_run(w, "SELECT kind, state = 'running', running_run, running_pid,"
 						" running_backend_start, running_system FROM mlops_private.job"
 						" WHERE job_id = $1 FOR UPDATE") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("job \"%s\" does not exist, or is not yours", name)));
+		return false;
 	out->job_id = job_id;
 	out->kind = mlops_write_string(w, 0, 1);
 	out->running = DatumGetBool(mlops_write_result(0, 2));
 	if (!out->running)
-		return;
+		return true;
 	out->run_id = DatumGetInt64(mlops_write_result(0, 3));
 	out->pid = DatumGetInt32(mlops_write_result(0, 4));
 	out->backend_start = DatumGetTimestampTz(mlops_write_result(0, 5));
 	out->here = DatumGetInt64(mlops_write_result(0, 6)) == mlops_this_system();
+	return true;
+}
+
+void
+mlops_job_lock(MlWriter *w, const char *name, MlJobFound *out)
+{
+	if (!lock_number(w, find_job(w, name), out))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("job \"%s\" does not exist, or is not yours", name)));
 }
 
 bool
@@ -172,19 +179,35 @@ mlops_job_session_alive(int pid, TimestampTz backend_start, Oid *user)
 	return false;
 }
 
-void
-mlops_job_remove(MlWriter *w, const char *name, MlJobFound *job)
+/* Delete a job that is locked, unless it is running; name NULL: it is not known. */
+static void
+remove_locked(MlWriter *w, const char *name, const MlJobFound *job)
 {
 	Oid			user;
 
-	mlops_job_lock(w, name, job);
 	if (job->running && job->here && mlops_job_session_alive(job->pid, job->backend_start, &user))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("job \"%s\" is running", name),
+				 name ? errmsg("job \"%s\" is running", name) : errmsg("job is running"),
 				 errhint("mlops.cancel_job() ends the run.")));
 	mlops_write_int8(w, job->job_id);
 	mlops_write_run(w, "DELETE FROM mlops_private.job WHERE job_id = $1");
+}
+
+void
+mlops_job_remove(MlWriter *w, const char *name, MlJobFound *job)
+{
+	mlops_job_lock(w, name, job);
+	remove_locked(w, name, job);
+}
+
+void
+mlops_job_remove_number(MlWriter *w, int64 job_id)
+{
+	MlJobFound	job;
+
+	if (lock_number(w, job_id, &job))
+		remove_locked(w, NULL, &job);
 }
 
 /*

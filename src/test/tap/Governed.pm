@@ -86,6 +86,7 @@ sub make_governed
 		INSERT INTO mlops_private.prediction
 			SELECT prediction_id + 1000000, '2030-01-01 12:00+00', log_xid, system, model_id, value, version, latency_us, shadow, variant, caller, key, label, features, probabilities
 			  FROM mlops_private.prediction;});
+	as_role($node, $db, 'ann', q{SELECT mlops.monitor('price', "window" => '1 hour', segments => '{c}');});
 	# some acts that are not sealed yet
 	$node->safe_psql($db, q{
 		SET ROLE cat;
@@ -139,6 +140,7 @@ sub governed_facts
 		q{SELECT number, kind, failed, n, passed FROM mlops.validate('public.rows', model => 'risk')},
 		q{SELECT * FROM mlops.predictions ORDER BY prediction},
 		q{SELECT * FROM mlops.outcomes ORDER BY model, key, prediction},
+		q{SELECT (to_jsonb(m) - 'lag')::text FROM mlops.monitors m ORDER BY model},
 		q{SELECT * FROM mlops.policies},
 		q{SELECT * FROM mlops.compliance('risk:2')},
 		q{SELECT * FROM mlops.promotions},

@@ -14,6 +14,7 @@
 #define MLOPS_STORE_H
 
 #include "access/genam.h"
+#include "executor/tuptable.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -161,6 +162,14 @@ extern void mlops_write_role(MlWriter *w, Oid role);
  * that goes with the section.
  */
 extern uint64 mlops_write_run(MlWriter *w, const char *sql);
+
+/*
+ * The same for a SELECT whose rows are too many to keep: each is handed over in
+ * the executor's slot, deformed, and gone when "each" returns, which is called
+ * in a context of the statement's and runs no statement itself.
+ */
+typedef void (*MlEachRow) (void *arg, TupleTableSlot *slot);
+extern uint64 mlops_write_each(MlWriter *w, const char *sql, MlEachRow each, void *arg);
 
 /* Of the last statement's result; column from 1. */
 extern Datum mlops_write_result(uint64 row, int column);	/* must not be null */

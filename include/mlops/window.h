@@ -42,14 +42,18 @@ typedef struct MlWindow
 	TimestampTz start;
 	bool		late;			/* rows that came after the window was published */
 	bool		shadow;			/* rows of aliases in shadow */
-	int64		nrows;
+	int64		nrows;			/* those without an answer included */
 	int64		nskipped;		/* rows without an answer */
 	int64		latency[MLOPS_LATENCIES];
 	int			ncounts;		/* 0: the version has no reference */
 	int64	   *counts;			/* by its reference */
 } MlWindow;
 
-/* Where a window begins: every window is [start, start + width), width from the same origin on. */
+/*
+ * Where a window begins: every window is [start, start + width), counted from
+ * 2000-01-01 00:00 UTC on, as date_bin(width, at, origin) has it; windows of a
+ * day are days of UTC.  Infinite times stay what they are.
+ */
 extern TimestampTz mlops_window_start(TimestampTz at, int64 width_us);
 
 /* drift/window_count.c */
@@ -73,31 +77,44 @@ typedef struct MlCounted
 
 /*
  * One step, in a write section: count what is new, store it and move the
- * watermark.  Takes whole transactions; memory does not grow with the log.
+ * watermark.  Takes whole transactions that are over, under a snapshot of its
+ * own whatever the isolation level; rows of this transaction wait for a later
+ * step.  Rows of versions that were dropped are counted nowhere.  Memory does
+ * not grow with the log.  Error 55000 where the cluster's transaction numbers
+ * lie behind those of the watermark, 42704 if the monitor is gone.
  */
 extern void mlops_windows_advance(MlWriter *w, const MlCounting *what, MlCounted *out);
 
-/* How many transactions wait behind one that is still running: rows of this cluster at or beyond the watermark. */
+/* How many transactions wait behind one that is still running. */
 typedef struct MlCountingLag
 {
-	int64		transactions;	/* between the watermark and the next transaction */
+	int64		transactions;	/* begun and not counted yet; of another cluster's watermark: those behind the oldest running */
 	int			pid;			/* of the oldest that is running here; 0: none is known */
 } MlCountingLag;
 extern void mlops_windows_lag(MlWriter *w, int64 monitor_id, MlCountingLag *out);
 
 /*
  * Without a monitor, at once: the rows of a model's log in [since, until) that
- * are not in shadow, by version, all of a version in one window (width_us 0) or
- * in windows.  The current user's rights to the log were asked for.  Returns
- * MlWindow *, by version and start, in CurrentMemoryContext.
+ * are not in shadow, by version (0: all), all of a version in one window, which
+ * starts at since (width_us 0), or in windows.  The active snapshot counts, and
+ * what this transaction has logged.  The current user's rights to the log were
+ * asked for.  Returns MlWindow *, by version and start, in CurrentMemoryContext.
  */
-extern List *mlops_windows_of_log(int64 model_id, TimestampTz since, TimestampTz until, int64 width_us);
+extern List *mlops_windows_of_log(int64 model_id, int version, TimestampTz since, TimestampTz until,
+								  int64 width_us);
 
 /* drift/window_store.c */
 
+/* A vector of counts, none below zero, as bytes, and back: any bytes give counts whose sum fits, or error XX001. */
+extern void mlops_vector_put(StringInfo out, const int64 *counts, int n);
+extern int64 *mlops_vector_get(const void *bytes, Size len, int *n);	/* palloc'd */
+
+/* Add a window of the same reference; error XX001 if it is not. */
+extern void mlops_window_merge(MlWindow *into, const MlWindow *window);
+
 /* Windows of a monitor in [since, until) in a write or read section, late rows apart; MlWindow *, by version, start, late, shadow, in CurrentMemoryContext. */
 extern List *mlops_windows_read(MlWriter *w, int64 monitor_id, TimestampTz since, TimestampTz until);
-/* Add to what is stored of the window, or store it. */
+/* Add to what is stored of the window, or store it; the monitor's row is locked. */
 extern void mlops_window_add(MlWriter *w, int64 monitor_id, const MlWindow *window);
 /* Forget all windows and go back to the beginning of the log. */
 extern void mlops_windows_reset(MlWriter *w, int64 monitor_id);
@@ -113,7 +130,7 @@ typedef struct MlTrackDrift
 	const MlTrack *track;
 	MlDrift		drift;			/* p of ks_p or chi2 */
 	double		p;				/* NaN: none */
-	double		p_adjusted;		/* Benjamini and Hochberg over the features of the window */
+	double		p_adjusted;		/* Benjamini and Hochberg over the features of the window; of other tracks as p */
 } MlTrackDrift;
 
 /* A window against counts by the same reference; ref->ntracks results. */

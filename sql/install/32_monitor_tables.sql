@@ -53,6 +53,19 @@ COMMENT ON COLUMN mlops_private.monitor.revision
   IS 'one more whenever width or thresholds change';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.monitor', '');
 
+-- of clusters that the database was in before: a log can hold rows of several
+CREATE TABLE mlops_private.monitor_counted (
+    monitor_id    bigint NOT NULL,
+    system        bigint NOT NULL,
+    counted_until bigint NOT NULL,
+    CONSTRAINT monitor_counted_pkey PRIMARY KEY (monitor_id, system),
+    CONSTRAINT monitor_counted_monitor_id_fkey FOREIGN KEY (monitor_id)
+        REFERENCES mlops_private.monitor (monitor_id) ON DELETE CASCADE
+);
+COMMENT ON TABLE mlops_private.monitor_counted
+  IS 'up to which transaction rows of clusters other than monitor.counted_system are counted';
+SELECT pg_catalog.pg_extension_config_dump('mlops_private.monitor_counted', '');
+
 CREATE TABLE mlops_private.log_window (
     monitor_id   bigint NOT NULL,
     version      integer NOT NULL,

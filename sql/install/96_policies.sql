@@ -137,6 +137,10 @@ ALTER TABLE mlops_private.monitor ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.monitor FOR SELECT
     USING (mlops_private.may(model_id, 'read'));
 
+ALTER TABLE mlops_private.monitor_counted ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.monitor_counted FOR SELECT
+    USING (EXISTS (SELECT 1 FROM mlops_private.monitor m WHERE m.monitor_id = monitor_counted.monitor_id));
+
 ALTER TABLE mlops_private.log_window ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.log_window FOR SELECT
     USING (EXISTS (SELECT 1 FROM mlops_private.monitor m

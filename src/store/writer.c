@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -217,6 +218,83 @@ mlops_write_run(MlWriter *w, const char *sql)
 	if (rc < 0)
 		elog(ERROR, "SPI_execute_with_args returned %s: %s",
 			 SPI_result_code_string(rc), sql);
+	w->nargs = 0;
+	return SPI_processed;
+}
+
+/* Hands rows on. */
+typedef struct EachReceiver
+{
+	DestReceiver pub;
+	MlEachRow	each;
+	void	   *arg;
+} EachReceiver;
+
+static void
+each_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static bool
+each_receive(TupleTableSlot *slot, DestReceiver *self)
+{
+	EachReceiver *er = (EachReceiver *) self;
+
+	slot_getallattrs(slot);
+	er->each(er->arg, slot);
+	return true;
+}
+
+static void
+each_nothing(DestReceiver *self)
+{
+}
+
+static ParamListInfo
+make_params(const MlWriter *w)
+{
+	ParamListInfo params = makeParamList(w->nargs);
+
+	for (int i = 0; i < w->nargs; i++)
+	{
+		params->params[i].value = w->values[i];
+		params->params[i].isnull = w->nulls[i] == 'n';
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = w->types[i];
+	}
+	return params;
+}
+
+uint64
+mlops_write_each(MlWriter *w, const char *sql, MlEachRow each, void *arg)
+{
+	MemoryContext context = CurrentMemoryContext;
+	EachReceiver er = {0};
+	SPIExecuteOptions options = {0};
+	SPIPlanPtr	plan;
+	int			rc;
+
+	er.pub.receiveSlot = each_receive;
+	er.pub.rStartup = each_startup;
+	er.pub.rShutdown = each_nothing;
+	er.pub.rDestroy = each_nothing;
+	er.pub.mydest = DestNone;
+	er.each = each;
+	er.arg = arg;
+	options.params = make_params(w);
+	options.read_only = w->reads_only;
+	options.dest = &er.pub;
+	/* not in parallel: the queue of rows costs what that gains */
+	plan = SPI_prepare_cursor(sql, w->nargs, w->types, 0);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor returned %s: %s",
+			 SPI_result_code_string(SPI_result), sql);
+	rc = SPI_execute_plan_extended(plan, &options);
+	if (rc < 0)
+		elog(ERROR, "SPI_execute_plan_extended returned %s: %s",
+			 SPI_result_code_string(rc), sql);
+	SPI_freeplan(plan);
+	MemoryContextSwitchTo(context);
 	w->nargs = 0;
 	return SPI_processed;
 }

@@ -14,9 +14,9 @@ mlops.classify(text,double precision[])|mlops.classify(%L, ARRAY[1.0::float8])
 mlops.proba(text,record)|mlops.proba(%L, t) FROM (SELECT 1 AS x) t
 mlops.proba(text,jsonb)|mlops.proba(%L, '{"x": 1}'::jsonb)
 mlops.proba(text,double precision[])|mlops.proba(%L, ARRAY[1.0::float8])
-mlops.score(text,record,text)|mlops.score(%L, t) FROM (SELECT 1 AS x) t
-mlops.score(text,jsonb,text)|mlops.score(%L, '{"x": 1}'::jsonb, 'k')
-mlops.score(text,double precision[],text)|mlops.score(%L, ARRAY[1.0::float8])
+mlops.score(text,record,text,timestamp with time zone)|mlops.score(%L, t) FROM (SELECT 1 AS x) t
+mlops.score(text,jsonb,text,timestamp with time zone)|mlops.score(%L, '{"x": 1}'::jsonb, 'k')
+mlops.score(text,double precision[],text,timestamp with time zone)|mlops.score(%L, ARRAY[1.0::float8])
 mlops.record_outcome(text,text,text,timestamp with time zone)|mlops.record_outcome(%L, 'k', 'a')
 mlops.record_outcome(text,text,double precision,timestamp with time zone)|mlops.record_outcome(%L, 'k', 1)
 mlops.predict_table(text,text,name)|mlops.predict_table(%L, 'SELECT 1 AS x')
@@ -42,6 +42,7 @@ mlops.drop_model(text)|mlops.drop_model(%L)
 mlops.rename_model(text,text)|mlops.rename_model(%L, 'regress_other_name')
 mlops.transfer_model(text,name)|mlops.transfer_model(%L, current_user)
 mlops.route(text,jsonb,text[],text)|mlops.route(%L, '{"guarded": 1}')
+mlops.set_log_sampling(text,double precision)|mlops.set_log_sampling(%L, 0.5)
 mlops.variant_of(text,text)|mlops.variant_of(%L, 'k')
 mlops.run_link(bigint,text)|mlops.run_link((mlops.run_start('matrix_experiment')).run, %L)
 mlops.card(text)|mlops.card(%L)
@@ -88,6 +89,7 @@ SELECT alias, version FROM mlops.set_alias('regress_matrix:2', 'champion');
 -- a second one, because a policy narrows what a route may say
 SELECT version FROM mlops.train('regress_matrix_routed', 'SELECT x, 2 * x AS y FROM generate_series(1, 40) x', 'y', 'linear_regression');
 SELECT split FROM mlops.route('regress_matrix_routed', '{"champion": 1}');
+SELECT share FROM mlops.set_log_sampling('regress_matrix_routed', 0.5);
 SELECT kind FROM mlops.expect('regress_matrix', '{"kind": "row_count", "min": 1}');
 SELECT revision FROM mlops.set_card('regress_matrix', '{"risk_rating": "High"}');
 SELECT changed FROM mlops.set_policy('regress_matrix', '{"required_approvals": 1, "protected_aliases": ["champion", "guarded"]}');

@@ -38,6 +38,7 @@ extern Jsonb *mlops_log_features_jsonb(const void *bytes, Size len, const MlSign
 
 typedef struct MlLogRow
 {
+	int64		prediction_id;	/* of mlops_log_next_id, or 0: a new one */
 	int64		model_id;
 	int			version;
 	const char *variant;		/* an alias, or NULL where a version was named */
@@ -53,13 +54,16 @@ typedef struct MlLogRow
 	const double *probabilities;
 	int64		latency_us;
 	bool		shadow;
+	bool		has_at;
+	TimestampTz at;				/* has_at: when it happened, else now */
+	double		share;			/* of the rows that are logged, in (0, 1] */
 } MlLogRow;
 
 /* Can this transaction log: not read-only, not on a standby, not in a parallel worker? */
 extern bool mlops_log_possible(void);
 
 /*
- * Take a row over, with the time, the current user and a new number, which is
+ * Take a row over, with the time, the current user and a number, which is
  * returned.  It is written with this transaction, or not if the savepoint it
  * was added in is rolled back.
  */
@@ -70,7 +74,7 @@ extern void mlops_log_flush(void);
 
 /* log_write.c */
 
-/* A row that is complete. */
+/* A row that is complete: values as they are stored, NULL for null; they are in the same chunk or shared by rows. */
 typedef struct MlLogWaiting
 {
 	struct MlLogWaiting *next;
@@ -78,10 +82,19 @@ typedef struct MlLogWaiting
 	SubTransactionId written_in;	/* InvalidSubTransactionId: it is not written */
 	int64		prediction_id;
 	TimestampTz happened_at;
-	NameData	caller;
-	NameData	variant;
-	MlLogRow	row;			/* pointers are to copies in the same chunk */
-	bool		has_variant;
+	int64		model_id;
+	double		value;
+	int32		version;
+	int32		latency_us;
+	float4		share;
+	bool		has_value;
+	bool		shadow;
+	struct varlena *variant;
+	struct varlena *caller;
+	struct varlena *key;
+	struct varlena *label;
+	struct varlena *features;
+	struct varlena *probabilities;
 } MlLogWaiting;
 
 /* The next number; error 55000 where the extension is not installed. */
@@ -92,6 +105,23 @@ extern int64 mlops_log_next_id(void);
  * subtransaction or one begun later; nothing where the log is gone.
  */
 extern void mlops_log_write(const MlLogWaiting *first, SubTransactionId from);
+
+/* log_sampling.c: the share of a model's rows that is logged, by key */
+
+#define MLOPS_LEAST_SHARE 0.000001
+
+/* Under the active snapshot; 1 where nothing was said.  Nobody's rights are checked here. */
+extern double mlops_log_share(int64 model_id);
+
+/*
+ * Is a row of this key (UTF-8; NULL: the row of this number) among them?  The
+ * same keys at every time, for every model, and of a smaller share a part of
+ * those of a larger one.
+ */
+extern bool mlops_log_sampled(double share, const char *key, int len, int64 prediction_id);
+
+/* A write section of its own, for callers with ML_PRIVILEGE_DEPLOY; audited.  Returns the share before. */
+extern double mlops_log_share_set(const char *model, double share);
 
 /* outcome_write.c */
 

@@ -26,10 +26,11 @@ CREATE TABLE mlops_private.prediction (
     shadow        boolean NOT NULL,
     variant       text,
     caller        text NOT NULL,
-    key           text,
+    key           text COLLATE "C",
     label         text,
     features      bytea NOT NULL,
-    probabilities real[]
+    probabilities real[],
+    share         real
 ) PARTITION BY RANGE (happened_at);
 COMMENT ON TABLE mlops_private.prediction
   IS 'what was scored by mlops.score(), with what result';
@@ -39,6 +40,8 @@ COMMENT ON COLUMN mlops_private.prediction.variant
   IS 'the alias that was asked; NULL: a version';
 COMMENT ON COLUMN mlops_private.prediction.probabilities
   IS 'in the order of the classes, of models with more than two';
+COMMENT ON COLUMN mlops_private.prediction.share
+  IS 'of the rows that were logged at that time: this one stands for 1 / share; NULL: all';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.prediction', '');
 
 -- pg_dump takes rows from the partitions; those made at run time are dumped as tables of the database
@@ -49,14 +52,15 @@ CREATE TABLE mlops_private.prediction_default
 CREATE INDEX prediction_default_happened_at_idx
     ON mlops_private.prediction_default USING brin (happened_at, log_xid);
 CREATE INDEX prediction_default_key_idx
-    ON mlops_private.prediction_default (key, model_id);
+    ON mlops_private.prediction_default (key, model_id)
+    WHERE key IS NOT NULL;
 COMMENT ON TABLE mlops_private.prediction_default
   IS 'predictions of days that have no partition of their own';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.prediction_default', '');
 
 CREATE TABLE mlops_private.outcome (
     model_id    bigint NOT NULL,
-    key         text NOT NULL,
+    key         text COLLATE "C" NOT NULL,
     value       double precision,
     label       text,
     happened_at timestamptz NOT NULL,
@@ -71,3 +75,17 @@ CREATE INDEX outcome_key_idx
 COMMENT ON TABLE mlops_private.outcome
   IS 'what became of what was predicted: a number for regressions, else the class';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.outcome', '');
+
+CREATE TABLE mlops_private.log_sampling (
+    model_id bigint NOT NULL,
+    share    real NOT NULL,
+    set_by   name NOT NULL,
+    set_at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    CONSTRAINT log_sampling_pkey PRIMARY KEY (model_id),
+    CONSTRAINT log_sampling_model_id_fkey FOREIGN KEY (model_id)
+        REFERENCES mlops_private.model (model_id) ON DELETE CASCADE,
+    CONSTRAINT log_sampling_share_check CHECK (share > 0 AND share <= 1)
+);
+COMMENT ON TABLE mlops_private.log_sampling
+  IS 'which share of a model''s predictions is logged; all of those that are not here';
+SELECT pg_catalog.pg_extension_config_dump('mlops_private.log_sampling', '');

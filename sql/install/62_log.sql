@@ -7,6 +7,7 @@ CREATE FUNCTION mlops.score(
     model text,
     "row" record,
     key text DEFAULT NULL,
+    at timestamptz DEFAULT NULL,
     OUT value double precision,
     OUT label text,
     OUT version integer,
@@ -15,13 +16,14 @@ CREATE FUNCTION mlops.score(
 RETURNS record
 AS 'MODULE_PATHNAME', 'mlops_score_record'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 200;
-COMMENT ON FUNCTION mlops.score(text, record, text)
+COMMENT ON FUNCTION mlops.score(text, record, text, timestamptz)
   IS 'score one row (columns by name) and log it: the estimate, or a probability and the class; divided by the model''s route';
 
 CREATE FUNCTION mlops.score(
     model text,
     features jsonb,
     key text DEFAULT NULL,
+    at timestamptz DEFAULT NULL,
     OUT value double precision,
     OUT label text,
     OUT version integer,
@@ -30,13 +32,14 @@ CREATE FUNCTION mlops.score(
 RETURNS record
 AS 'MODULE_PATHNAME', 'mlops_score_jsonb'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 200;
-COMMENT ON FUNCTION mlops.score(text, jsonb, text)
+COMMENT ON FUNCTION mlops.score(text, jsonb, text, timestamptz)
   IS 'score one row (keys by name) and log it: the estimate, or a probability and the class; divided by the model''s route';
 
 CREATE FUNCTION mlops.score(
     model text,
     x double precision[],
     key text DEFAULT NULL,
+    at timestamptz DEFAULT NULL,
     OUT value double precision,
     OUT label text,
     OUT version integer,
@@ -45,8 +48,31 @@ CREATE FUNCTION mlops.score(
 RETURNS record
 AS 'MODULE_PATHNAME', 'mlops_score_array'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 200;
-COMMENT ON FUNCTION mlops.score(text, double precision[], text)
+COMMENT ON FUNCTION mlops.score(text, double precision[], text, timestamptz)
   IS 'score one row (by position) and log it: the estimate, or a probability and the class; divided by the model''s route';
+
+CREATE FUNCTION mlops.set_log_sampling(
+    model text,
+    share double precision,
+    OUT model text,
+    OUT share real,
+    OUT previous real)
+RETURNS record
+AS 'MODULE_PATHNAME', 'mlops_set_log_sampling'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION mlops.set_log_sampling(text, double precision)
+  IS 'log only a share of a model''s predictions, chosen by key: the same keys always, and in shadow too';
+
+CREATE VIEW mlops.log_sampling WITH (security_barrier) AS
+SELECT m.name::text AS model,
+       s.share,
+       s.set_by,
+       s.set_at
+  FROM mlops_private.log_sampling s
+  JOIN mlops_private.model m ON m.model_id = s.model_id
+ WHERE mlops_private.may(m.model_id, 'read');
+COMMENT ON VIEW mlops.log_sampling
+  IS 'models you may read of whose predictions only a share is logged';
 
 CREATE FUNCTION mlops.log_features(
     prediction bigint)
@@ -90,7 +116,8 @@ SELECT p.prediction_id AS prediction,
        mlops_private.logged_features(p.model_id, p.version, p.features) AS features,
        p.caller,
        p.latency_us,
-       p.shadow
+       p.shadow,
+       coalesce(p.share, 1) AS share
   FROM mlops_private.prediction p
   JOIN mlops_private.model m ON m.model_id = p.model_id
  WHERE mlops_private.may(m.model_id, 'logs');

@@ -26,6 +26,10 @@ ALTER TABLE mlops_private.route ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.route FOR SELECT
     USING (mlops_private.may(model_id, 'read'));
 
+ALTER TABLE mlops_private.log_sampling ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.log_sampling FOR SELECT
+    USING (mlops_private.may(model_id, 'read'));
+
 ALTER TABLE mlops_private.model_grant ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.model_grant FOR SELECT
     USING (mlops_private.may(model_id, 'manage'));

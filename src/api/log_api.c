@@ -26,6 +26,7 @@
 #include "model_arg.h"
 
 PG_FUNCTION_INFO_V1(mlops_log_features);
+PG_FUNCTION_INFO_V1(mlops_set_log_sampling);
 PG_FUNCTION_INFO_V1(mlops_logged_features);
 PG_FUNCTION_INFO_V1(mlops_logged_probabilities);
 
@@ -160,4 +161,24 @@ mlops_log_features(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	PG_RETURN_JSONB_P(mlops_log_features_jsonb(VARDATA_ANY(features), VARSIZE_ANY_EXHDR(features),
 											   model->sig));
+}
+
+Datum
+mlops_set_log_sampling(PG_FUNCTION_ARGS)
+{
+	char	   *model = mlops_arg_model_name(fcinfo);
+	double		share;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+
+	mlops_arg_require(fcinfo, 1, "share");
+	share = PG_GETARG_FLOAT8(1);
+	if (!(share >= MLOPS_LEAST_SHARE && share <= 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("share must be from %.6f to 1", MLOPS_LEAST_SHARE)));
+	values[2] = Float4GetDatum((float4) mlops_log_share_set(model, share));
+	values[0] = CStringGetTextDatum(model);
+	values[1] = Float4GetDatum((float4) share);
+	return mlops_result_row(fcinfo, values, nulls);
 }

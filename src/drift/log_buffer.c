@@ -25,9 +25,13 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "mlops/log.h"
 
@@ -36,7 +40,16 @@
 static MemoryContext context = NULL;	/* child of the transaction's */
 static MlLogWaiting *first = NULL;
 static MlLogWaiting **tail = &first;
-static int	nwaiting = 0;
+static int	nwaiting = 0;		/* of them not written */
+
+/* Texts that many of the rows have: callers, variants, labels. */
+#define MAX_SHARED 16
+static struct varlena *shared[MAX_SHARED];
+static int	nshared = 0;
+
+/* The name of the role met last. */
+static Oid	caller_oid = InvalidOid;
+static NameData caller_name;
 
 static void
 forget_all(void)
@@ -47,6 +60,20 @@ forget_all(void)
 	first = NULL;
 	tail = &first;
 	nwaiting = 0;
+	nshared = 0;
+	caller_oid = InvalidOid;
+}
+
+/* Do all rows share the fate of the current subtransaction? */
+static bool
+all_added_here(SubTransactionId current)
+{
+	for (const MlLogWaiting *row = first; row; row = row->next)
+	{
+		if (row->added_in < current)
+			return false;
+	}
+	return true;
 }
 
 /* Write rows added in the subtransaction "from" or later, and let go of those that share the current one's fate. */
@@ -59,6 +86,15 @@ flush(SubTransactionId from)
 	if (first == NULL)
 		return;
 	mlops_log_write(first, from);
+	if (all_added_here(current))
+	{
+		MemoryContextReset(context);
+		first = NULL;
+		tail = &first;
+		nwaiting = 0;
+		nshared = 0;
+		return;
+	}
 	while (*link)
 	{
 		MlLogWaiting *row = *link;
@@ -66,12 +102,15 @@ flush(SubTransactionId from)
 		if (row->added_in >= current)
 		{
 			*link = row->next;
+			nwaiting -= row->written_in == InvalidSubTransactionId;
 			pfree(row);
-			nwaiting--;
 			continue;
 		}
 		if (row->added_in >= from && row->written_in == InvalidSubTransactionId)
+		{
 			row->written_in = current;
+			nwaiting--;
+		}
 		link = &row->next;
 	}
 	tail = link;
@@ -90,12 +129,15 @@ undo(SubTransactionId subid)
 		if (row->added_in >= subid)
 		{
 			*link = row->next;
+			nwaiting -= row->written_in == InvalidSubTransactionId;
 			pfree(row);
-			nwaiting--;
 			continue;
 		}
 		if (row->written_in >= subid)
+		{
 			row->written_in = InvalidSubTransactionId;
+			nwaiting++;
+		}
 		link = &row->next;
 	}
 	tail = link;
@@ -131,6 +173,12 @@ at_subtransaction_event(SubXactEvent event, SubTransactionId mySubid,
 }
 
 static void
+at_role_change(Datum arg, int cacheid, uint32 hashvalue)
+{
+	caller_oid = InvalidOid;
+}
+
+static void
 begin_waiting(void)
 {
 	static bool registered = false;
@@ -139,11 +187,12 @@ begin_waiting(void)
 	{
 		RegisterXactCallback(at_transaction_event, NULL);
 		RegisterSubXactCallback(at_subtransaction_event, NULL);
+		CacheRegisterSyscacheCallback(AUTHOID, at_role_change, (Datum) 0);
 		registered = true;
 	}
 	if (context == NULL)
-		context = AllocSetContextCreate(TopTransactionContext, "mlops prediction log",
-										ALLOCSET_DEFAULT_SIZES);
+		context = GenerationContextCreate(TopTransactionContext, "mlops prediction log",
+										  ALLOCSET_DEFAULT_SIZES);
 }
 
 bool
@@ -152,46 +201,118 @@ mlops_log_possible(void)
 	return !XactReadOnly && !RecoveryInProgress() && !IsInParallelMode();
 }
 
-/* Room for n bytes behind those that are taken, aligned; they are copied there. */
-static const void *
+/* The bytes as a value of variable length, at a place that has room for it. */
+static struct varlena *
 put(char **at, const void *bytes, Size n)
 {
-	char	   *copy = *at;
+	struct varlena *value = (struct varlena *) *at;
 
-	if (n > 0)
-		memcpy(copy, bytes, n);
-	*at += MAXALIGN(n);
-	return copy;
+	SET_VARSIZE(value, VARHDRSZ + n);
+	memcpy(VARDATA(value), bytes, n);
+	*at += MAXALIGN(VARHDRSZ + n);
+	return value;
+}
+
+/* A text that other rows have too; NULL: there are too many of them. */
+static struct varlena *
+share_text(const char *bytes, int len)
+{
+	char	   *at;
+
+	for (int i = 0; i < nshared; i++)
+	{
+		if (VARSIZE_ANY_EXHDR(shared[i]) == (Size) len && memcmp(VARDATA(shared[i]), bytes, len) == 0)
+			return shared[i];
+	}
+	if (nshared == MAX_SHARED)
+		return NULL;
+	at = MemoryContextAlloc(context, MAXALIGN(VARHDRSZ + len));
+	return shared[nshared++] = put(&at, bytes, len);
+}
+
+static const char *
+current_caller(void)
+{
+	Oid			user = GetUserId();
+
+	if (caller_oid != user || !OidIsValid(user))
+	{
+		namestrcpy(&caller_name, GetUserNameFromId(user, false));
+		caller_oid = user;
+	}
+	return NameStr(caller_name);
+}
+
+static Size
+room_for(const struct varlena *known, const void *bytes, int len)
+{
+	return known || bytes == NULL ? 0 : MAXALIGN(VARHDRSZ + len);
+}
+
+static struct varlena *
+float4_array(char **at, int n, const double *x)
+{
+	ArrayType  *array = (ArrayType *) *at;
+	Size		size = ARR_OVERHEAD_NONULLS(1) + sizeof(float4) * n;
+	float4	   *items;
+
+	memset(array, 0, ARR_OVERHEAD_NONULLS(1));
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->elemtype = FLOAT4OID;
+	ARR_DIMS(array)[0] = n;
+	ARR_LBOUND(array)[0] = 1;
+	items = (float4 *) ((char *) array + ARR_OVERHEAD_NONULLS(1));
+	for (int i = 0; i < n; i++)
+		items[i] = (float4) x[i];
+	*at += MAXALIGN(size);
+	return (struct varlena *) array;
 }
 
 static MlLogWaiting *
 copy_row(const MlLogRow *row)
 {
-	Size		probabilities = sizeof(double) * row->nprobabilities;
+	const char *caller = current_caller();
+	int			caller_len = strlen(caller);
+	int			variant_len = row->variant ? strlen(row->variant) : 0;
+	struct varlena *known_caller = share_text(caller, caller_len);
+	struct varlena *known_variant = row->variant ? share_text(row->variant, variant_len) : NULL;
+	struct varlena *known_label = row->label ? share_text(row->label, row->label_len) : NULL;
+	Size		probabilities = row->nprobabilities == 0 ? 0 :
+		MAXALIGN(ARR_OVERHEAD_NONULLS(1) + sizeof(float4) * row->nprobabilities);
 	MlLogWaiting *copy = MemoryContextAlloc(context,
 											MAXALIGN(sizeof(MlLogWaiting)) +
-											MAXALIGN(row->key_len) + MAXALIGN(row->features_len) +
-											MAXALIGN(row->label_len) + MAXALIGN(probabilities));
+											room_for(known_caller, caller, caller_len) +
+											room_for(known_variant, row->variant, variant_len) +
+											room_for(known_label, row->label, row->label_len) +
+											room_for(NULL, row->key, row->key_len) +
+											room_for(NULL, row->features, row->features_len) +
+											probabilities);
 	char	   *at = (char *) copy + MAXALIGN(sizeof(MlLogWaiting));
 
-	copy->row = *row;
-	copy->has_variant = row->variant != NULL;
-	if (row->variant)
-		namestrcpy(&copy->variant, row->variant);
-	copy->row.variant = NULL;
-	if (row->key)
-		copy->row.key = put(&at, row->key, row->key_len);
-	copy->row.features = put(&at, row->features, row->features_len);
-	if (row->label)
-		copy->row.label = put(&at, row->label, row->label_len);
-	copy->row.probabilities = put(&at, row->probabilities, probabilities);
+	copy->model_id = row->model_id;
+	copy->value = row->value;
+	copy->version = row->version;
+	copy->latency_us = (int32) Min(row->latency_us, PG_INT32_MAX);
+	copy->share = (float4) row->share;
+	copy->has_value = row->has_value;
+	copy->shadow = row->shadow;
+	copy->caller = known_caller ? known_caller : put(&at, caller, caller_len);
+	copy->variant = known_variant || row->variant == NULL ? known_variant :
+		put(&at, row->variant, variant_len);
+	copy->label = known_label || row->label == NULL ? known_label :
+		put(&at, row->label, row->label_len);
+	copy->key = row->key ? put(&at, row->key, row->key_len) : NULL;
+	copy->features = put(&at, row->features, row->features_len);
+	copy->probabilities = row->nprobabilities == 0 ? NULL :
+		float4_array(&at, row->nprobabilities, row->probabilities);
 	return copy;
 }
 
 int64
 mlops_log_add(const MlLogRow *row)
 {
-	int64		id = mlops_log_next_id();
+	int64		id = row->prediction_id != 0 ? row->prediction_id : mlops_log_next_id();
 	MlLogWaiting *copy;
 
 	begin_waiting();
@@ -200,12 +321,11 @@ mlops_log_add(const MlLogRow *row)
 	copy->added_in = GetCurrentSubTransactionId();
 	copy->written_in = InvalidSubTransactionId;
 	copy->prediction_id = id;
-	copy->happened_at = GetCurrentTimestamp();
-	namestrcpy(&copy->caller, GetUserNameFromId(GetUserId(), false));
+	copy->happened_at = row->has_at ? row->at : GetCurrentTimestamp();
 	*tail = copy;
 	tail = &copy->next;
 	if (++nwaiting >= FLUSH_ROWS)
-		flush(copy->added_in);
+		flush(TopSubTransactionId);
 	return id;
 }
 

@@ -45,15 +45,25 @@
 #define TAG_SMALL		16
 #define MAX_SMALL		(255 - TAG_SMALL)
 
-static void
-put_varint(StringInfo out, uint64 v)
+/* The low n bytes of v, least significant first. */
+static inline uint8 *
+put_bytes(uint8 *p, uint64 v, int n)
+{
+	for (int i = 0; i < n; i++)
+		p[i] = (uint8) (v >> (8 * i));
+	return p + n;
+}
+
+static inline uint8 *
+put_varint(uint8 *p, uint64 v)
 {
 	while (v >= 0x80)
 	{
-		appendStringInfoCharMacro(out, (char) (v | 0x80));
+		*p++ = (uint8) (v | 0x80);
 		v >>= 7;
 	}
-	appendStringInfoCharMacro(out, (char) v);
+	*p++ = (uint8) v;
+	return p;
 }
 
 static uint64
@@ -73,43 +83,48 @@ get_varint(StringInfo in)
 	return 0;
 }
 
-static void
-put_number(StringInfo out, double v)
+static inline uint8 *
+put_integer(uint8 *p, int32 i)
 {
-	float		single = (float) v;
-
-	if (isnan(v))
-		mlops_put_uint(out, TAG_MISSING, 1);
-	else if (v == rint(v) && fabs(v) <= PG_INT32_MAX && !(v == 0 && signbit(v)))
+	if (i >= 0 && i <= MAX_SMALL)
+		*p++ = (uint8) (i + TAG_SMALL);
+	else if (i >= PG_INT16_MIN && i <= PG_INT16_MAX)
 	{
-		int32		i = (int32) v;
-
-		if (i >= 0 && i <= MAX_SMALL)
-			mlops_put_uint(out, (uint64) i + TAG_SMALL, 1);
-		else if (i >= PG_INT16_MIN && i <= PG_INT16_MAX)
-		{
-			mlops_put_uint(out, TAG_INT16, 1);
-			mlops_put_uint(out, (uint16) i, 2);
-		}
-		else
-		{
-			mlops_put_uint(out, TAG_INT32, 1);
-			mlops_put_uint(out, (uint32) i, 4);
-		}
-	}
-	else if ((double) single == v)
-	{
-		uint32		bits;
-
-		memcpy(&bits, &single, sizeof(bits));
-		mlops_put_uint(out, TAG_FLOAT4, 1);
-		mlops_put_uint(out, bits, 4);
+		*p++ = TAG_INT16;
+		p = put_bytes(p, (uint16) i, 2);
 	}
 	else
 	{
-		mlops_put_uint(out, TAG_FLOAT8, 1);
-		mlops_put_double(out, v);
+		*p++ = TAG_INT32;
+		p = put_bytes(p, (uint32) i, 4);
 	}
+	return p;
+}
+
+static inline uint8 *
+put_number(uint8 *p, double v)
+{
+	float		single = (float) v;
+	uint32		bits;
+	uint64		wide;
+
+	if (isnan(v))
+		*p++ = TAG_MISSING;
+	else if (fabs(v) <= PG_INT32_MAX && v == (double) (int32) v && !(v == 0 && signbit(v)))
+		p = put_integer(p, (int32) v);
+	else if ((double) single == v)
+	{
+		memcpy(&bits, &single, sizeof(bits));
+		*p++ = TAG_FLOAT4;
+		p = put_bytes(p, bits, 4);
+	}
+	else
+	{
+		memcpy(&wide, &v, sizeof(wide));
+		*p++ = TAG_FLOAT8;
+		p = put_bytes(p, wide, 8);
+	}
+	return p;
 }
 
 /* A number after its tag. */
@@ -146,24 +161,33 @@ get_number(StringInfo in, uint64 tag)
 	return v;
 }
 
+#define MAX_NUMBER 9			/* bytes of a number */
+#define MAX_CATEGORY 5			/* and of a category */
+
 void
 mlops_log_encode(StringInfo out, const MlSignature *sig, const double *x,
 				 const bool *withheld)
 {
-	mlops_put_uint(out, LOG_FORMAT, 1);
+	uint8	   *p;
+
+	enlargeStringInfo(out, 1 + MAX_NUMBER * sig->width + MAX_CATEGORY * sig->nfeatures);
+	p = (uint8 *) out->data + out->len;
+	*p++ = LOG_FORMAT;
 	for (int i = 0; i < sig->nfeatures; i++)
 	{
 		const MlFeature *feature = &sig->features[i];
 		bool		left_out = withheld && withheld[i];
 
 		if (feature->type == ML_COLUMN_TEXT)
-			put_varint(out, left_out ? 0 : (uint64) x[feature->slot] + 1);
+			p = put_varint(p, left_out ? 0 : (uint64) x[feature->slot] + 1);
 		else if (left_out)
-			mlops_put_uint(out, TAG_WITHHELD, 1);
+			*p++ = TAG_WITHHELD;
 		else
 			for (int j = 0; j < feature->width; j++)
-				put_number(out, x[feature->slot + j]);
+				p = put_number(p, x[feature->slot + j]);
 	}
+	out->len = (int) ((char *) p - out->data);
+	out->data[out->len] = '\0';
 }
 
 static void

@@ -21,6 +21,7 @@
 #include "catalog/index.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "executor/tuptable.h"
@@ -28,8 +29,7 @@
 #include "nodes/execnodes.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/partcache.h"
@@ -39,7 +39,7 @@
 #include "mlops/log.h"
 #include "mlops/store.h"
 
-#define BATCH 256				/* rows of one insertion */
+#define BATCH 250				/* rows of one insertion */
 
 /* sql/install/29_log_tables.sql */
 #define LOG_TABLE "prediction"
@@ -48,7 +48,7 @@ enum
 {
 	LOG_PREDICTION_ID, LOG_HAPPENED_AT, LOG_XID, LOG_SYSTEM, LOG_MODEL_ID, LOG_VALUE,
 	LOG_VERSION, LOG_LATENCY_US, LOG_SHADOW, LOG_VARIANT, LOG_CALLER, LOG_KEY, LOG_LABEL,
-	LOG_FEATURES, LOG_PROBABILITIES, LOG_NATTS
+	LOG_FEATURES, LOG_PROBABILITIES, LOG_SHARE, LOG_NATTS
 };
 
 /* A partition that rows are written into. */
@@ -60,18 +60,41 @@ typedef struct Target
 	TupleTableSlot *slots[BATCH];
 } Target;
 
-static Oid
-find_relation(const char *name)
-{
-	Oid			schema = get_namespace_oid(MLOPS_PRIVATE_SCHEMA, true);
+/* Of this database; InvalidOid: to be looked up. */
+static Oid	log_table = InvalidOid;
+static Oid	log_sequence = InvalidOid;
 
-	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+static void
+at_relation_change(Datum arg, Oid relid)
+{
+	if (!OidIsValid(relid) || relid == log_table)
+		log_table = InvalidOid;
+	if (!OidIsValid(relid) || relid == log_sequence)
+		log_sequence = InvalidOid;
+}
+
+static Oid
+find_relation(const char *name, Oid *known)
+{
+	static bool registered = false;
+	Oid			schema;
+
+	if (OidIsValid(*known))
+		return *known;
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(at_relation_change, (Datum) 0);
+		registered = true;
+	}
+	schema = get_namespace_oid(MLOPS_PRIVATE_SCHEMA, true);
+	*known = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+	return *known;
 }
 
 int64
 mlops_log_next_id(void)
 {
-	Oid			sequence = find_relation(LOG_SEQUENCE);
+	Oid			sequence = find_relation(LOG_SEQUENCE, &log_sequence);
 
 	if (!OidIsValid(sequence))
 		ereport(ERROR,
@@ -147,78 +170,135 @@ open_partition(Relation parent, TimestampTz at)
 	}
 }
 
-static void
-set_text(TupleTableSlot *slot, int column, const char *bytes, int len)
+static inline void
+set_value(TupleTableSlot *slot, int column, const struct varlena *value)
 {
-	slot->tts_isnull[column] = bytes == NULL;
-	if (bytes)
-		slot->tts_values[column] = PointerGetDatum(cstring_to_text_with_len(bytes, len));
-}
-
-static ArrayType *
-float4_array(int n, const double *x)
-{
-	Datum	   *items = palloc(sizeof(Datum) * n);
-
-	for (int i = 0; i < n; i++)
-		items[i] = Float4GetDatum((float4) x[i]);
-	return construct_array(items, n, FLOAT4OID, sizeof(float4), true, TYPALIGN_INT);
+	slot->tts_isnull[column] = value == NULL;
+	slot->tts_values[column] = PointerGetDatum(value);
 }
 
 static void
-fill_slot(TupleTableSlot *slot, const MlLogWaiting *row)
+fill_slot(TupleTableSlot *slot, const MlLogWaiting *row, int64 xid, int64 system)
 {
-	const MlLogRow *r = &row->row;
-	bytea	   *features = palloc(VARHDRSZ + r->features_len);
+	Datum	   *values = slot->tts_values;
 
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, 0, sizeof(bool) * LOG_NATTS);
-	slot->tts_values[LOG_PREDICTION_ID] = Int64GetDatum(row->prediction_id);
-	slot->tts_values[LOG_HAPPENED_AT] = TimestampTzGetDatum(row->happened_at);
-	slot->tts_values[LOG_XID] = Int64GetDatum((int64) U64FromFullTransactionId(GetTopFullTransactionId()));
-	slot->tts_values[LOG_SYSTEM] = Int64GetDatum(mlops_this_system());
-	slot->tts_values[LOG_MODEL_ID] = Int64GetDatum(r->model_id);
-	slot->tts_values[LOG_VALUE] = Float8GetDatum(r->value);
-	slot->tts_isnull[LOG_VALUE] = !r->has_value;
-	slot->tts_values[LOG_VERSION] = Int32GetDatum(r->version);
-	slot->tts_values[LOG_LATENCY_US] = Int32GetDatum((int32) Min(r->latency_us, PG_INT32_MAX));
-	slot->tts_values[LOG_SHADOW] = BoolGetDatum(r->shadow);
-	set_text(slot, LOG_VARIANT, row->has_variant ? NameStr(row->variant) : NULL,
-			 row->has_variant ? strlen(NameStr(row->variant)) : 0);
-	set_text(slot, LOG_CALLER, NameStr(row->caller), strlen(NameStr(row->caller)));
-	set_text(slot, LOG_KEY, r->key, r->key_len);
-	set_text(slot, LOG_LABEL, r->label, r->label_len);
-	SET_VARSIZE(features, VARHDRSZ + r->features_len);
-	memcpy(VARDATA(features), r->features, r->features_len);
-	slot->tts_values[LOG_FEATURES] = PointerGetDatum(features);
-	slot->tts_isnull[LOG_PROBABILITIES] = r->nprobabilities == 0;
-	if (r->nprobabilities > 0)
-		slot->tts_values[LOG_PROBABILITIES] =
-			PointerGetDatum(float4_array(r->nprobabilities, r->probabilities));
+	values[LOG_PREDICTION_ID] = Int64GetDatum(row->prediction_id);
+	values[LOG_HAPPENED_AT] = TimestampTzGetDatum(row->happened_at);
+	values[LOG_XID] = Int64GetDatum(xid);
+	values[LOG_SYSTEM] = Int64GetDatum(system);
+	values[LOG_MODEL_ID] = Int64GetDatum(row->model_id);
+	values[LOG_VALUE] = Float8GetDatum(row->value);
+	slot->tts_isnull[LOG_VALUE] = !row->has_value;
+	values[LOG_VERSION] = Int32GetDatum(row->version);
+	values[LOG_LATENCY_US] = Int32GetDatum(row->latency_us);
+	values[LOG_SHADOW] = BoolGetDatum(row->shadow);
+	set_value(slot, LOG_VARIANT, row->variant);
+	set_value(slot, LOG_CALLER, row->caller);
+	set_value(slot, LOG_KEY, row->key);
+	set_value(slot, LOG_LABEL, row->label);
+	set_value(slot, LOG_FEATURES, row->features);
+	set_value(slot, LOG_PROBABILITIES, row->probabilities);
+	values[LOG_SHARE] = Float4GetDatum(row->share);
+	slot->tts_isnull[LOG_SHARE] = row->share == 1;
 	ExecStoreVirtualTuple(slot);
 }
 
 static void
-insert_into_indexes(Target *target, TupleTableSlot *slot)
+insert_into_index(Target *target, int i, TupleTableSlot *slot)
 {
-	ResultRelInfo *info = target->indexes;
+	Relation	index = target->indexes->ri_IndexRelationDescs[i];
+	IndexInfo  *info = target->indexes->ri_IndexRelationInfo[i];
+	Datum		values[INDEX_MAX_KEYS];
+	bool		nulls[INDEX_MAX_KEYS];
 
-	for (int i = 0; i < info->ri_NumIndices; i++)
+	FormIndexDatum(info, slot, NULL, values, nulls);
+	index_insert(index, values, nulls, &slot->tts_tid, target->rel,
+				 index->rd_index->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+				 false, info);
+}
+
+/*
+ * An index of ranges of blocks (minmax) learns nothing from a row between two
+ * others: of the rows from "from" on that share a block, it gets those with the
+ * least and the greatest of each column, all of them numbers and never null.
+ * Returns the first row of the next block.
+ */
+static int
+insert_extremes(Target *target, int i, int from)
+{
+	IndexInfo  *info = target->indexes->ri_IndexRelationInfo[i];
+	BlockNumber block = ItemPointerGetBlockNumber(&target->slots[from]->tts_tid);
+	int			end = from + 1;
+
+	while (end < target->n && ItemPointerGetBlockNumber(&target->slots[end]->tts_tid) == block)
+		end++;
+	for (int k = 0; k < info->ii_NumIndexKeyAttrs; k++)
 	{
-		Relation	index = info->ri_IndexRelationDescs[i];
-		IndexInfo  *index_info = info->ri_IndexRelationInfo[i];
-		Datum		values[INDEX_MAX_KEYS];
-		bool		nulls[INDEX_MAX_KEYS];
+		int			column = info->ii_IndexAttrNumbers[k] - 1;
+		int			least = from;
+		int			greatest = from;
 
-		if (!index_info->ii_ReadyForInserts)
+		for (int r = from + 1; r < end; r++)
+		{
+			int64		v = DatumGetInt64(target->slots[r]->tts_values[column]);
+
+			if (v < DatumGetInt64(target->slots[least]->tts_values[column]))
+				least = r;
+			if (v > DatumGetInt64(target->slots[greatest]->tts_values[column]))
+				greatest = r;
+		}
+		insert_into_index(target, i, target->slots[least]);
+		if (greatest != least)
+			insert_into_index(target, i, target->slots[greatest]);
+	}
+	return end;
+}
+
+/* Is the index by ranges of blocks, over columns that insert_extremes understands? */
+static bool
+has_extremes(const Target *target, int i)
+{
+	IndexInfo  *info = target->indexes->ri_IndexRelationInfo[i];
+
+	if (info->ii_Am != BRIN_AM_OID)
+		return false;
+	for (int k = 0; k < info->ii_NumIndexKeyAttrs; k++)
+	{
+		int			column = info->ii_IndexAttrNumbers[k] - 1;
+
+		if (column != LOG_PREDICTION_ID && column != LOG_HAPPENED_AT && column != LOG_XID)
+			return false;
+	}
+	return true;
+}
+
+static void
+insert_into_indexes(Target *target)
+{
+	for (int i = 0; i < target->indexes->ri_NumIndices; i++)
+	{
+		IndexInfo  *info = target->indexes->ri_IndexRelationInfo[i];
+
+		if (!info->ii_ReadyForInserts)
 			continue;
-		if (index_info->ii_Expressions != NIL || index_info->ii_Predicate != NIL)
+		if (info->ii_Expressions != NIL ||
+			(info->ii_Predicate != NIL && info->ii_IndexAttrNumbers[0] != LOG_KEY + 1))
 			elog(ERROR, "index \"%s\" of the prediction log is not of plain columns",
-				 RelationGetRelationName(index));
-		FormIndexDatum(index_info, slot, NULL, values, nulls);
-		index_insert(index, values, nulls, &slot->tts_tid, target->rel,
-					 index->rd_index->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
-					 false, index_info);
+				 RelationGetRelationName(target->indexes->ri_IndexRelationDescs[i]));
+		if (has_extremes(target, i))
+		{
+			for (int r = 0; r < target->n;)
+				r = insert_extremes(target, i, r);
+			continue;
+		}
+		for (int r = 0; r < target->n; r++)
+		{
+			/* the only predicate: WHERE key IS NOT NULL */
+			if (info->ii_Predicate == NIL || !target->slots[r]->tts_isnull[LOG_KEY])
+				insert_into_index(target, i, target->slots[r]);
+		}
 	}
 }
 
@@ -230,8 +310,7 @@ insert_batch(Target *target)
 		return;
 	table_multi_insert(target->rel, target->slots, target->n,
 					   GetCurrentCommandId(true), 0, NULL);
-	for (int i = 0; i < target->n; i++)
-		insert_into_indexes(target, target->slots[i]);
+	insert_into_indexes(target);
 	for (int i = 0; i < target->n; i++)
 		ExecClearTuple(target->slots[i]);
 	target->n = 0;
@@ -256,16 +335,11 @@ close_target(Target *target)
 static void
 open_target(Target *target, Relation parent, TimestampTz at)
 {
-	Relation	rel = open_partition(parent, at);
-
-	if (target->rel && RelationGetRelid(rel) == RelationGetRelid(target->rel))
-	{
-		table_close(rel, NoLock);
+	if (target->rel && partition_for(parent, at) == RelationGetRelid(target->rel))
 		return;
-	}
 	close_target(target);
-	target->rel = rel;
-	target->indexes = CatalogOpenIndexes(rel);
+	target->rel = open_partition(parent, at);
+	target->indexes = CatalogOpenIndexes(target->rel);
 }
 
 static void
@@ -274,6 +348,8 @@ write_rows(Relation parent, const MlLogWaiting *first, SubTransactionId from)
 	Target	   *target = palloc0(sizeof(Target));
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "mlops log batch",
 												ALLOCSET_DEFAULT_SIZES);
+	int64		xid = (int64) U64FromFullTransactionId(GetTopFullTransactionId());
+	int64		system = mlops_this_system();
 
 	for (const MlLogWaiting *row = first; row; row = row->next)
 	{
@@ -285,14 +361,14 @@ write_rows(Relation parent, const MlLogWaiting *first, SubTransactionId from)
 		if (target->slots[target->n] == NULL)
 			target->slots[target->n] = MakeSingleTupleTableSlot(RelationGetDescr(target->rel),
 																&TTSOpsVirtual);
-		old = MemoryContextSwitchTo(batch);
-		fill_slot(target->slots[target->n++], row);
+		fill_slot(target->slots[target->n++], row, xid, system);
 		if (target->n == BATCH)
 		{
+			old = MemoryContextSwitchTo(batch);
 			insert_batch(target);
+			MemoryContextSwitchTo(old);
 			MemoryContextReset(batch);
 		}
-		MemoryContextSwitchTo(old);
 	}
 	close_target(target);
 }
@@ -300,7 +376,7 @@ write_rows(Relation parent, const MlLogWaiting *first, SubTransactionId from)
 void
 mlops_log_write(const MlLogWaiting *first, SubTransactionId from)
 {
-	Oid			relid = find_relation(LOG_TABLE);
+	Oid			relid = find_relation(LOG_TABLE, &log_table);
 	MemoryContext context;
 	MemoryContext old;
 	Relation	parent;

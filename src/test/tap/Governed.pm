@@ -82,9 +82,10 @@ sub make_governed
 		CREATE POLICY readers ON mlops_private.prediction_20300101 FOR SELECT USING (mlops_private.may(model_id, 'logs'));
 		COMMENT ON TABLE mlops_private.prediction_20300101 IS 'predictions of a day';
 		SELECT count(mlops.score('price', r, r.id::text)) FROM rows r WHERE id <= 20;
+		SELECT mlops.set_log_sampling('risk', 0.5);
 		SELECT mlops.record_outcome('price', '7', 12.5), mlops.record_outcome('risk', '7', 'true');
 		INSERT INTO mlops_private.prediction
-			SELECT prediction_id + 1000000, '2030-01-01 12:00+00', log_xid, system, model_id, value, version, latency_us, shadow, variant, caller, key, label, features, probabilities
+			SELECT prediction_id + 1000000, '2030-01-01 12:00+00', log_xid, system, model_id, value, version, latency_us, shadow, variant, caller, key, label, features, probabilities, share
 			  FROM mlops_private.prediction;});
 	as_role($node, $db, 'ann', q{SELECT mlops.monitor('price', "window" => '1 hour', segments => '{c}');});
 	# some acts that are not sealed yet
@@ -139,6 +140,7 @@ sub governed_facts
 		q{SELECT * FROM mlops.expectations ORDER BY number},
 		q{SELECT number, kind, failed, n, passed FROM mlops.validate('public.rows', model => 'risk')},
 		q{SELECT * FROM mlops.predictions ORDER BY prediction},
+		q{SELECT * FROM mlops.log_sampling},
 		q{SELECT * FROM mlops.outcomes ORDER BY model, key, prediction},
 		q{SELECT (to_jsonb(m) - 'lag')::text FROM mlops.monitors m ORDER BY model},
 		q{SELECT * FROM mlops.policies},

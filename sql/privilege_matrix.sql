@@ -21,6 +21,7 @@ mlops.record_outcome(text,text,text,timestamp with time zone)|mlops.record_outco
 mlops.record_outcome(text,text,double precision,timestamp with time zone)|mlops.record_outcome(%L, 'k', 1)
 mlops.predict_table(text,text,name)|mlops.predict_table(%L, 'SELECT 1 AS x')
 mlops.compare(text,integer,integer,text,name,jsonb)|mlops.compare(%L, 1, 1)
+mlops.performance(text,timestamp with time zone,timestamp with time zone,interval,text,boolean,integer)|mlops.performance(%L)
 mlops.evaluate(text,text,name)|mlops.evaluate(%L, 'SELECT x, x AS y FROM generate_series(1, 9) x')
 mlops.importance(text,text,text,name,jsonb)|mlops.importance(%L, 'permutation', 'SELECT x, x AS y FROM generate_series(1, 9) x')
 mlops.importance(text,text)|mlops.importance(%L)

@@ -32,6 +32,7 @@ struct MlModel
 	uint8		hash[MLOPS_HASH_LEN];
 	Size		content_len;	/* uncompressed bytes */
 	int			format_version; /* it was stored in */
+	struct MlReference *reference;	/* just trained, or asked for (reference.h); else NULL */
 	List	   *notices;		/* just trained: what is to be said about it, char * */
 	struct MlScorer **idle;		/* in the cache: scorers that wait with the model (api/scorer.c) */
 };
@@ -43,6 +44,12 @@ extern struct varlena *mlops_model_pack(MlModel *model);
 
 /* Back, in a new context under parent.  Any bytes at all give a model or an error (P10). */
 extern MlModel *mlops_model_unpack(const struct varlena *datum, MemoryContext parent);
+
+/* The same with its reference, which is in no cache; model->reference is NULL where it was stored without one. */
+extern MlModel *mlops_model_unpack_whole(const struct varlena *datum, MemoryContext parent);
+
+/* For watching: the reference of a stored model, NULL if it has none, and the model it points to (in CurrentMemoryContext). */
+extern struct MlReference *mlops_model_reference(Datum artifact, MlModel **model);
 
 /* Checks of in and recv: container, hash and content; error or return. */
 extern void mlops_model_validate(const struct varlena *datum);
@@ -129,6 +136,29 @@ extern MlModel *mlops_train_run(const MlAlgo *algo, MlDataset *data, MlParams *p
 /* What a pass ended with: error 22003 for overflow, 22000 where no solution is unique; else returns. */
 extern void mlops_train_check_status(const MlAlgo *algo, MlStatus status);
 
+/* train_reference.c: what is frozen with a model (reference.h) */
+
+/*
+ * What a model answered, for its reference: the rows that were held out, or
+ * those trained on where too few were.  Kept in the context it was begun in.
+ */
+typedef struct MlAnswers MlAnswers;
+extern MlAnswers *mlops_answers_begin(void);
+
+/* Of which part (1 held out, 0 training) answers are wanted. */
+extern int	mlops_answers_part(const MlRowCounts *counts);
+
+/* Rows in any order (ordered false), or so many in the order of their positions, of which some are passed over. */
+extern void mlops_answers_expect(MlAnswers *answers, const MlSignature *sig, int part, int64 nrows, bool ordered);
+
+/* As mlops_assess_add; arg: the MlAnswers. */
+extern void mlops_answers_add(void *arg, int n, const double *y, const double *w, const double *out);
+
+/* Of the sample, which stands for nrows; tracked as mlops_reference_make has it.  In CurrentMemoryContext. */
+extern struct MlReference *mlops_train_reference(const MlSignature *sig, const MlBlock *sample,
+												 const bool *tracked, int64 nrows);
+extern void mlops_train_answers(struct MlReference *reference, const MlSignature *sig, const MlAnswers *answers);
+
 /* train_trees.c */
 extern void mlops_survey_counts(const MlSurvey *survey, MlRowCounts *counts);
 
@@ -138,15 +168,16 @@ extern void mlops_survey_counts(const MlSurvey *survey, MlRowCounts *counts);
  * none were on the training rows.  training_metrics (can be NULL, only beside
  * metrics): on the training rows in any case.  previous: the model to go on from, or NULL;
  * error 22023 unless it is of the same algorithm, target, classes and features.
+ * answers: filled, only beside metrics; or NULL.
  * The model lives in a child of CurrentMemoryContext and points into survey,
  * which must outlive it.
  */
 extern MlModel *mlops_train_trees(const MlAlgo *algo, MlSurvey *survey, MlParams *params,
-								  const MlModel *previous, Jsonb **metrics,
-								  Jsonb **training_metrics);
+								  const MlModel *previous, MlAnswers *answers,
+								  Jsonb **metrics, Jsonb **training_metrics);
 
-/* assess.c: metrics of a model on the rows of one part (0 training, 1 holdout) as a jsonb object */
-extern Jsonb *mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part);
+/* assess.c: metrics of a model on the rows of one part (0 training, 1 holdout) as a jsonb object; answers: filled, or NULL */
+extern Jsonb *mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part, MlAnswers *answers);
 
 /* The same from what a model has answered already: rows are added (arg: the MlAssessment) as algo.h's predict gives them. */
 typedef struct MlAssessment MlAssessment;

@@ -88,6 +88,11 @@ extern MlProfile *mlops_profile_categories(MlCategory *categories, int n, int64 
 extern void mlops_profile_put(StringInfo buf, const MlProfile *profile);
 extern MlProfile *mlops_profile_get(StringInfo buf);
 
+/* Profiles to fill: of numbers with these cuts, those of PSI among them; and without counts. */
+extern MlProfile *mlops_profile_with_cuts(const MlCut *cuts, int ncuts, const MlCut *psi_cuts, int npsi);
+/* Of a dictionary, of which these have slots of their own, the most frequent first; open: there were others beside it. */
+extern MlProfile *mlops_profile_with_top(const MlCategory *dictionary, int n, const int *top, int ntop, bool open);
+
 /* The slot of a category's bytes. */
 extern int	mlops_profile_slot(const MlProfile *profile, const char *data, int len);
 
@@ -96,6 +101,17 @@ extern void mlops_profile_count(const MlProfile *profile, const double *x, int64
 extern void mlops_counts_add(int64 *dst, const int64 *src, int n);
 /* The bins of PSI from slots. */
 extern void mlops_profile_bins(const MlProfile *profile, const int64 *counts, int64 *bins);
+
+/* profile/freeze.c: profiles that stay with a model, so that they tell of no few rows */
+
+#define MLOPS_FROZEN_LEAST	10	/* rows of a bin, or none */
+#define MLOPS_FROZEN_ENOUGH	1000	/* rows from which on places for rare values stay, their rows being counted beside them */
+
+/* As mlops_profile_numbers, without NaN, in MLOPS_DRIFT_BINS bins. */
+extern MlProfile *mlops_profile_freeze_numbers(double *x, int64 n, double *scratch, int64 nulls);
+/* Of a dictionary with its counts; other: rows beside it; open: there can be such.  top: room for MLOPS_DRIFT_TOP, the codes that have slots. */
+extern MlProfile *mlops_profile_freeze_codes(const MlCategory *dictionary, int n, int64 other, bool open,
+											 int64 nulls, int *top);
 
 /* profile/compare.c */
 
@@ -135,7 +151,7 @@ typedef struct MlDrift
 	double		ks_p;			/* of ks_low */
 	double		wasserstein;	/* from bins */
 	double		wasserstein_scaled;
-	double		out_of_range;	/* share of the rows */
+	double		out_of_range;	/* share of the rows, beyond that of the profile's own */
 	/* categories */
 	MlChi2		chi2;
 	double		unseen;			/* share of the rows */

@@ -25,7 +25,10 @@
 #include "mlops/profile.h"
 
 #define MLOPS_REFERENCE_ROWS	100000	/* training rows it is made from at most, chosen by their hash */
-#define MLOPS_REFERENCE_ELEMENTS 64 /* arrays longer than this have no tracks */
+#define MLOPS_REFERENCE_ELEMENTS 64 /* arrays longer than this have no tracks, ... */
+#define MLOPS_REFERENCE_SLOTS	2000	/* nor has any array of a row with more slots than this */
+#define MLOPS_JOINT_NUMBERS		64	/* the first numbers of a row are looked at together */
+#define MLOPS_REFERENCE_HELD_OUT 50 /* fewer rows do not tell what a model answers */
 
 typedef enum MlTrackKind
 {
@@ -41,18 +44,20 @@ typedef struct MlTrack
 	int			slot;			/* of ML_TRACK_FEATURE: which slot of a row */
 	MlProfile  *profile;
 	int			offset;			/* its first count in the vector */
-	int		   *code_slot;		/* categories: slot in the profile by code (dataset.h), ncategories + 2 of them; else NULL */
+	int			ncodes;			/* categories: size of the dictionary */
+	int		   *code_slot;		/* categories: slot in the profile by code (dataset.h), ncodes + 2 of them; else NULL */
 } MlTrack;
 
 /*
- * The middle and spread of the numbers: covariance, shrunk towards its
- * diagonal, of the rows of the reference in which they are not missing.
+ * The middle and spread of the numbers, missing ones being at the middle: with
+ * z = (x - mean) / scale, the correlation of z shrunk towards its diagonal.
  */
 typedef struct MlJoint
 {
 	int			n;				/* numbers; 0: none */
 	int		   *slot;			/* in a row */
 	double	   *mean;
+	double	   *scale;			/* standard deviations */
 	double	   *whiten;			/* inverse of the lower Cholesky factor, packed by rows: n (n + 1) / 2 */
 } MlJoint;
 
@@ -91,15 +96,19 @@ typedef struct MlSeen
 } MlSeen;
 
 /*
- * Make one, of at most MLOPS_REFERENCE_ROWS rows.  tracked: by feature, false
- * for those that are personal data; NULL: all.  answers: those of held-out rows
- * where there are any, else the training rows again.  Lives in
- * CurrentMemoryContext.
+ * Make one, of at most MLOPS_REFERENCE_ROWS rows, which stand for nrows; with
+ * tracks for the features and for all numbers together.  tracked: by feature,
+ * false for those that are personal data; NULL: all.  Lives in
+ * CurrentMemoryContext and points to the signature.
  */
 extern MlReference *mlops_reference_make(const MlSignature *sig, const bool *tracked, const MlSeen *rows,
-										 const MlSeen *answers, int64 nrows, bool held_out);
+										 int64 nrows);
 
-/* Add the rows to the vector of counts.  withheld: by feature, those without values in these rows (counted nowhere); NULL: none. */
+/* Add the track of what the model answered, and for two classes the calibration; x is not looked at.  Nothing is kept of the rows. */
+extern void mlops_reference_answers(MlReference *ref, const MlSignature *sig, const MlSeen *answers,
+									bool held_out);
+
+/* Add the rows to the vector of counts; answer can be NULL: that track is left alone.  withheld: by feature, those without values in these rows (counted nowhere); NULL: none. */
 extern void mlops_reference_count(const MlReference *ref, const MlSeen *rows, const bool *withheld, int64 *counts);
 
 /* The counts of the reference itself as one vector, palloc'd. */
@@ -108,14 +117,35 @@ extern int64 *mlops_reference_counts(const MlReference *ref);
 /* "age", "embedding[3]", "(output)" or "(joint)": what people call a track; palloc'd. */
 extern char *mlops_track_name(const MlTrack *track, const MlSignature *sig);
 
+/* profile/joint.c */
+
+/* Of rows' slots, those for which wanted is true. */
+extern void mlops_joint_learn(const MlSeen *rows, const bool *wanted, MlJoint *out);
+/* Squared distances of n rows of so many slots, never NaN. */
+extern void mlops_joint_distances(const MlJoint *joint, const double *x, int width, int n, double *out);
+
 /* profile/calibration.c */
 
-/* Isotonic regression of y (0 or 1) on p by pooling adjacent violators; both are sorted in place, by p. */
-extern void mlops_calibration_fit(double *p, double *y, int64 n, MlCalibration *out);
+/*
+ * Isotonic regression of y (0 or 1) on p, which is no NaN, by pooling adjacent
+ * violators; steps of fewer than least rows are pooled, too (1: none are).  p and
+ * y are sorted in place, by p.  least 1 gives as many steps as there are values
+ * at most.
+ */
+extern void mlops_calibration_fit(double *p, double *y, int64 n, int64 least, MlCalibration *out);
 extern double mlops_calibrated(const MlCalibration *calibration, double p);
+
+/* For the making and the reading: room for the tracks of a signature; does a feature have some; its or the classes' dictionary; ... */
+extern int	mlops_reference_room(const MlSignature *sig);
+extern bool mlops_feature_has_tracks(const MlSignature *sig, int feature);
+extern MlCategory *mlops_track_dictionary(const MlTrack *track, const MlSignature *sig, int *n, bool *open);
+/* ... the slots of codes, once the profile is there; offsets and ncounts, once all are. */
+extern void mlops_track_set_codes(MlTrack *track, int n, bool open, const int *top);
+extern void mlops_reference_lay_out(MlReference *ref);
 
 /* profile/reference_codec.c: section "refr" of an artifact (docs/model-format.md); hostile input is XX001 */
 extern void mlops_reference_put(StringInfo buf, const MlReference *ref);
+/* Reads to the end of buf.  Points to the signature. */
 extern MlReference *mlops_reference_get(StringInfo buf, const MlSignature *sig);
 
 #endif							/* MLOPS_REFERENCE_H */

@@ -679,7 +679,7 @@ train_group(MlDataset *data, const MlAlgo *algo, MlParams *params)
 				 errmsg("target of aggregate fit has one class only")));
 	if (algo->train_trees == NULL)
 		return mlops_train_run(algo, data, params);
-	return mlops_train_trees(algo, mlops_survey_dataset(data), params, NULL, NULL, NULL);
+	return mlops_train_trees(algo, mlops_survey_dataset(data), params, NULL, NULL, NULL, NULL);
 }
 
 Datum

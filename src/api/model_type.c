@@ -192,8 +192,8 @@ mlops_model_cache(PG_FUNCTION_ARGS)
 Datum
 mlops_model_repack(PG_FUNCTION_ARGS)
 {
-	MlModel    *model = mlops_model_unpack(PG_GETARG_RAW_VARLENA_P(0),
-										   CurrentMemoryContext);
+	MlModel    *model = mlops_model_unpack_whole(PG_GETARG_RAW_VARLENA_P(0),
+												 CurrentMemoryContext);
 	struct varlena *result = mlops_model_pack(model);
 
 	MemoryContextDelete(model->context);

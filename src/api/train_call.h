@@ -47,6 +47,7 @@ typedef struct MlCandidate
 	Jsonb	   *training_metrics;	/* NULL: not asked for */
 	List	   *notices;		/* char *: what training has to say about it */
 	MlCurve		curve;
+	MlAnswers  *answers;		/* of the model that was measured, where it is fitted again; else NULL */
 	int			stopped_at;		/* rounds kept by early stopping; 0: it was not asked for */
 } MlCandidate;
 

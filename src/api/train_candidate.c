@@ -109,6 +109,42 @@ keep_curve(const MlModel *model, MlCurve *out)
 	}
 }
 
+/* By feature: not labelled as personal data. */
+static bool *
+find_tracked(const MlSignature *sig, const List *labelled)
+{
+	bool	   *tracked = palloc(sizeof(bool) * sig->nfeatures);
+	ListCell   *lc;
+
+	memset(tracked, true, sizeof(bool) * sig->nfeatures);
+	foreach(lc, labelled)
+	{
+		const MlLabelled *used = (MlLabelled *) lfirst(lc);
+
+		for (int i = 0; i < sig->nfeatures; i++)
+			if (strcmp(sig->features[i].name, used->column) == 0)
+				tracked[i] = false;
+	}
+	return tracked;
+}
+
+/*
+ * Where a model's answers go: those of the model that is measured stand for one
+ * that is fitted again, too.
+ */
+static MlAnswers *
+find_answers(const MlTrainCall *call, Goal goal, MemoryContext to, MlCandidate *out)
+{
+	MemoryContext old;
+
+	if (goal == GOAL_ALL_ROWS)
+		return out->answers;
+	old = MemoryContextSwitchTo(call->refit ? to : CurrentMemoryContext);
+	out->answers = mlops_answers_begin();
+	MemoryContextSwitchTo(old);
+	return out->answers;
+}
+
 /* What is kept of a model goes to "to". */
 static void
 keep_model(MlModel *model, const MlParams *params, MemoryContext to, MlCandidate *out)
@@ -179,6 +215,8 @@ train_by_passes(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 	MlParams   *params = algo ? parse_options(call, algo) : NULL;
 	MlDataset  *data;
 	MlModel    *model;
+	MlAnswers  *answers = find_answers(call, goal, to, out);
+	struct MlReference *reference;
 
 	if (algo)
 		mlops_train_wish(algo, params, &wish);
@@ -194,17 +232,27 @@ train_by_passes(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 		mlops_auto_check_options(call->options, data->sig->task);
 		params = parse_options(call, algo);
 	}
+	reference = mlops_train_reference(data->sig, &data->sample,
+									  find_tracked(data->sig, data->labelled), data->ntrain);
+	pfree(data->sample.x);
 	model = mlops_train_run(algo, data, params);
 	if (goal == GOAL_MEASURE)
 	{
+		int			part = data->nholdout > 0 ? 1 : 0;
+		int			answers_part;
+
 		mlops_dataset_counts(data, &out->counts);
+		answers_part = mlops_answers_part(&out->counts);
 		out->labelled = copy_labelled(data->labelled, to);
 		keep_fingerprint(data->fingerprint, to, out);
 		notice_unheld(call, &out->counts);
-		out->metrics = copy_jsonb(mlops_assess_dataset(model, data, data->nholdout > 0 ? 1 : 0), to);
+		out->metrics = copy_jsonb(mlops_assess_dataset(model, data, part,
+														   part == answers_part ? answers : NULL), to);
+		if (part != answers_part)
+			(void) mlops_assess_dataset(model, data, answers_part, answers);
 		if (call->training_metrics)
 			out->training_metrics = data->nholdout == 0 ? out->metrics :
-				copy_jsonb(mlops_assess_dataset(model, data, 0), to);
+				copy_jsonb(mlops_assess_dataset(model, data, 0, NULL), to);
 	}
 	if (goal == GOAL_MEASURE && call->refit && call->algo && data->nholdout > 0)
 	{
@@ -213,6 +261,8 @@ train_by_passes(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 		model = mlops_train_run(algo, data, params);
 		notice_refit();
 	}
+	mlops_train_answers(reference, data->sig, answers);
+	model->reference = reference;
 	keep_model(model, params, to, out);
 }
 
@@ -243,13 +293,18 @@ train_trees(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 	MlModel    *model;
 	Jsonb	   *metrics = NULL;
 	Jsonb	   *training_metrics = NULL;
+	MlAnswers  *answers = find_answers(call, goal, to, out);
+	struct MlReference *reference;
 
 	mlops_train_wish(algo, params, &wish);
 	if (goal == GOAL_ALL_ROWS)
 		wish.holdout = 0;
 	survey = mlops_survey_read(call->source, &wish);
 	mlops_registry_check_train(call->model, survey->sig->task);
+	reference = mlops_train_reference(survey->sig, &survey->sample,
+									  find_tracked(survey->sig, survey->labelled), survey->ntrain);
 	model = mlops_train_trees(algo, survey, params, find_previous(call, params),
+							  goal == GOAL_MEASURE ? answers : NULL,
 							  goal == GOAL_MEASURE ? &metrics : NULL,
 							  goal == GOAL_MEASURE && call->training_metrics ? &training_metrics : NULL);
 	if (goal == GOAL_MEASURE)
@@ -262,6 +317,8 @@ train_trees(const MlTrainCall *call, const MlAlgo *algo, Goal goal,
 		if (training_metrics)
 			out->training_metrics = copy_jsonb(training_metrics, to);
 	}
+	mlops_train_answers(reference, survey->sig, answers);
+	model->reference = reference;
 	keep_model(model, params, to, out);
 }
 

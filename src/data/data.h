@@ -198,10 +198,18 @@ typedef struct MlStore
 	char	   *slab;
 	int			slab_left;		/* blocks left in it */
 } MlStore;
+/* Training rows chosen by their hashes: numbers in the store, in an order that does not depend on that of the table. */
+typedef struct MlChosen
+{
+	int64		nrows;
+	uint32	   *rows;			/* palloc'd */
+} MlChosen;
+
 extern MlStore *mlops_store_make(MemoryContext context, int width);
 extern void mlops_store_reserve(MlStore *store);	/* room for one more row in the last block */
 extern void mlops_store_remap(MlStore *store, int width, const int *from);	/* new slot i was slot from[i]; -1: NaN */
 extern void mlops_store_check_budget(MlStore *store, Size more);
+extern void mlops_store_gather(const MlStore *store, const MlChosen *chosen, MlBlock *out);	/* slots of rows; no y and w */
 
 /* reader.c: rows in */
 typedef struct MlReader MlReader;
@@ -263,7 +271,10 @@ extern uint64 mlops_select_key(uint64 *keys, int64 n, int64 rank);
 
 /* keys are those of group 0, 1, ..., which end at ends[0], ends[1], ...; they are reordered */
 extern MlSplitLimits mlops_split_limits(uint64 *keys, const int64 *ends, int ngroups, double fraction);
-extern int64 mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed);	/* rows held out */
+
+/* Hold rows out and choose at most so many of the others; returns how many are held out. */
+extern int64 mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed, int64 wanted,
+						 MlChosen *chosen);
 
 /* learn.c: dictionaries and classes from rows read */
 

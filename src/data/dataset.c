@@ -19,6 +19,10 @@
 
 #include "data.h"
 
+#define SAMPLE_ROWS 100000
+#define SAMPLE_ROWS_MIN 1000
+#define SAMPLE_BYTES (64 * 1024 * 1024)
+
 void
 mlops_require_rows(const MlPlan *plan, const MlReadResult *read)
 {
@@ -81,6 +85,15 @@ mlops_raise_notices(const MlPlan *plan, const MlReadResult *read)
 							   read->nskip_feature, read->nskip_feature)));
 }
 
+/* Rows of a sample at most: as many as 64 MB hold, but some. */
+static int64
+sample_rows(const MlStore *store)
+{
+	int64		fit = SAMPLE_BYTES / ((int64) sizeof(double) * Max(store->width, 1));
+
+	return Max(Min(SAMPLE_ROWS, fit), SAMPLE_ROWS_MIN);
+}
+
 MlDataset *
 mlops_dataset_read(MlSource *source, const MlWish *wish)
 {
@@ -93,6 +106,7 @@ mlops_dataset_read(MlSource *source, const MlWish *wish)
 	MlReadResult *read;
 	MlStore    *store;
 	MlEvidence	evidence;
+	MlChosen	chosen;
 	int		   *from;
 	bool		has_0;
 	bool		has_1;
@@ -111,11 +125,15 @@ mlops_dataset_read(MlSource *source, const MlWish *wish)
 		has_0 = mlops_store_set_classes(read, &has_1);
 		mlops_require_two_classes(read, sig, has_0, has_1);
 	}
-	data->nholdout = mlops_split(store, sig->nclasses, wish->holdout, wish->seed);
+	data->nholdout = mlops_split(store, sig->nclasses, wish->holdout, wish->seed,
+								 sample_rows(store), &chosen);
 	evidence = mlops_store_evidence(plan, store);
 	from = mlops_learn_features(plan, wish, store->width, &evidence, sig);
 	if (sig->width < store->width)
 		mlops_store_remap(store, sig->width, from);
+	mlops_store_check_budget(store, sizeof(double) * store->width * chosen.nrows);
+	mlops_store_gather(store, &chosen, &data->sample);
+	pfree(chosen.rows);
 	data->nimputed = mlops_learn_fills(sig, store, plan->has_weight);
 	mlops_raise_notices(plan, read);
 

@@ -36,6 +36,7 @@ typedef struct HashedRow
 } HashedRow;
 
 #define ROWS_PER_BUCKET 8
+#define CHOOSE_KEY UINT64CONST(0x2f81d6c09be3547a)	/* which rows are chosen; frozen */
 
 #define ST_SORT sort_hashed_rows
 #define ST_ELEMENT_TYPE HashedRow
@@ -167,42 +168,55 @@ mlops_split_limits(uint64 *keys, const int64 *ends, int ngroups, double fraction
 	return split;
 }
 
-int64
-mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed)
+/* Of the rows in part 0 those with the smallest mixed keys, by them; keys has room for all. */
+static void
+choose_rows(const MlStore *store, const HashedRow *rows, int64 n, uint64 *keys, int64 wanted,
+			MemoryContext context, MlChosen *chosen)
+{
+	uint64		limit = PG_UINT64_MAX;
+	int64		ntrain = 0;
+	int64		nchosen = 0;
+	HashedRow  *list;
+
+	for (int64 i = 0; i < n; i++)
+	{
+		CHECK_EVERY_64K(i);
+		if (store->part[rows[i].row / MLOPS_BLOCK_ROWS][rows[i].row % MLOPS_BLOCK_ROWS] == 0)
+			keys[ntrain++] = mlops_hash_mix(rows[i].hash, CHOOSE_KEY);
+	}
+	wanted = Min(wanted, ntrain);
+	if (wanted < ntrain)
+		limit = mlops_select_key(keys, ntrain, wanted - 1);
+	list = palloc_extended(sizeof(HashedRow) * Max(wanted, 1), MCXT_ALLOC_HUGE);
+	for (int64 i = 0; i < n && nchosen < wanted; i++)
+	{
+		uint64		key = mlops_hash_mix(rows[i].hash, CHOOSE_KEY);
+
+		CHECK_EVERY_64K(i);
+		if (key > limit ||
+			store->part[rows[i].row / MLOPS_BLOCK_ROWS][rows[i].row % MLOPS_BLOCK_ROWS] != 0)
+			continue;
+		list[nchosen] = rows[i];
+		list[nchosen++].hash = key;
+	}
+	sort_hashed_rows(list, nchosen);
+	chosen->nrows = nchosen;
+	chosen->rows = MemoryContextAllocHuge(context, sizeof(uint32) * Max(nchosen, 1));
+	for (int64 i = 0; i < nchosen; i++)
+		chosen->rows[i] = list[i].row;
+}
+
+/* Mark the rows that are held out; returns how many.  keys has room for all. */
+static int64
+hold_out(MlStore *store, const HashedRow *rows, uint64 *keys, int nclasses, double fraction)
 {
 	int64		n = store->nrows;
 	int			ngroups = Max(nclasses, 1);
-	int			bits = 1;
 	int64		nheld = 0;
-	MemoryContext context;
-	MemoryContext old;
-	HashedRow  *rows;
-	uint32	   *starts;
-	int64	   *group_start;
-	uint64	   *keys;
+	int64	   *group_start = palloc0(sizeof(int64) * (ngroups + 1));
 	MlSplitLimits split;
 
-	if (fraction <= 0 || n < 2)
-		return 0;
-	while (bits < 28 && ((int64) ROWS_PER_BUCKET << bits) < n)
-		bits++;
-	mlops_store_check_budget(store, (sizeof(HashedRow) + sizeof(uint64)) * n +
-							 sizeof(uint32) * ((Size) 2 << bits));
-	context = AllocSetContextCreate(CurrentMemoryContext, "mlops split",
-									ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(context);
-
-	starts = palloc_extended(sizeof(uint32) * (((Size) 1 << bits) + 1), MCXT_ALLOC_HUGE);
-	rows = group_rows(store, nclasses > 0, bits, starts);
-	for (uint32 i = 0; i < (uint32) 1 << bits; i++)
-	{
-		CHECK_EVERY_64K(i);
-		make_keys(rows + starts[i], starts[i + 1] - starts[i], seed);
-	}
-
 	/* keys by class */
-	group_start = palloc0(sizeof(int64) * (ngroups + 1));
-	keys = palloc_extended(sizeof(uint64) * n, MCXT_ALLOC_HUGE);
 	for (int b = 0; b < store->nblocks && nclasses > 0; b++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -232,6 +246,40 @@ mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed)
 			nheld++;
 		}
 	}
+	return nheld;
+}
+
+int64
+mlops_split(MlStore *store, int nclasses, double fraction, uint64 seed, int64 wanted, MlChosen *chosen)
+{
+	int64		n = store->nrows;
+	int			bits = 1;
+	int64		nheld = 0;
+	MemoryContext context;
+	MemoryContext old;
+	HashedRow  *rows;
+	uint32	   *starts;
+	uint64	   *keys;
+
+	while (bits < 28 && ((int64) ROWS_PER_BUCKET << bits) < n)
+		bits++;
+	mlops_store_check_budget(store, (sizeof(HashedRow) + sizeof(uint64)) * n +
+							 sizeof(uint32) * ((Size) 2 << bits));
+	context = AllocSetContextCreate(CurrentMemoryContext, "mlops split",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+
+	starts = palloc_extended(sizeof(uint32) * (((Size) 1 << bits) + 1), MCXT_ALLOC_HUGE);
+	rows = group_rows(store, nclasses > 0, bits, starts);
+	for (uint32 i = 0; i < (uint32) 1 << bits; i++)
+	{
+		CHECK_EVERY_64K(i);
+		make_keys(rows + starts[i], starts[i + 1] - starts[i], seed);
+	}
+	keys = palloc_extended(sizeof(uint64) * n, MCXT_ALLOC_HUGE);
+	if (fraction > 0 && n > 1)
+		nheld = hold_out(store, rows, keys, nclasses, fraction);
+	choose_rows(store, rows, n, keys, wanted, old, chosen);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return nheld;

@@ -213,3 +213,23 @@ mlops_store_remap(MlStore *store, int width, const int *from)
 		pfree(wide);
 	}
 }
+
+void
+mlops_store_gather(const MlStore *store, const MlChosen *chosen, MlBlock *out)
+{
+	Size		row_size = sizeof(double) * store->width;
+
+	memset(out, 0, sizeof(*out));
+	out->nrows = (int) chosen->nrows;
+	out->width = store->width;
+	out->x = palloc_extended(row_size * Max(chosen->nrows, 1), MCXT_ALLOC_HUGE);
+	for (int64 i = 0; i < chosen->nrows; i++)
+	{
+		uint32		row = chosen->rows[i];
+
+		CHECK_EVERY_64K(i);
+		memcpy(out->x + (Size) i * store->width,
+			   store->blocks[row / MLOPS_BLOCK_ROWS].x + (Size) (row % MLOPS_BLOCK_ROWS) * store->width,
+			   row_size);
+	}
+}

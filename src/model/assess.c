@@ -76,7 +76,7 @@ mlops_assess_end(MlAssessment *assessment, int part)
 }
 
 Jsonb *
-mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part)
+mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part, MlAnswers *answers)
 {
 	const MlSignature *sig = model->sig;
 	MlAssessment *assessment = mlops_assess_begin(sig);
@@ -90,6 +90,8 @@ mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part)
 	rows.w = data->is_weighted ? palloc(sizeof(double) * MLOPS_BLOCK_ROWS) : NULL;
 	MemoryContextSwitchTo(old);
 	mlops_progress_phase(ML_PHASE_VALIDATING);
+	if (answers)
+		mlops_answers_expect(answers, sig, part, part == 1 ? data->nholdout : data->ntrain, false);
 	for (int b = 0; b < data->nblocks; b++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -98,6 +100,8 @@ mlops_assess_dataset(const MlModel *model, const MlDataset *data, int part)
 			continue;
 		model->algo->predict(sig, model->body, &rows, out);
 		mlops_assess_add(assessment, rows.nrows, rows.y, rows.w, out);
+		if (answers)
+			mlops_answers_add(answers, rows.nrows, rows.y, rows.w, out);
 	}
 	return mlops_assess_end(assessment, part);
 }

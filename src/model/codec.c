@@ -36,6 +36,7 @@
 
 #include "mlops/bytes.h"
 #include "mlops/model.h"
+#include "mlops/reference.h"
 
 #include "model_bytes.h"
 
@@ -62,6 +63,7 @@
 #define TAG_SIGNATURE	"SIGN"
 #define TAG_FACTS		"FACT"
 #define TAG_BODY		"BODY"
+#define TAG_REFERENCE	"refr"
 #define TAG_LEN			4
 
 /* Not text, not 7-bit clean, and damaged by newline conversion. */
@@ -361,6 +363,12 @@ mlops_model_pack(MlModel *model)
 	start = begin_section(&content, TAG_BODY);
 	model->algo->body_send(model->sig, model->body, &content);
 	end_section(&content, start);
+	if (model->reference != NULL)
+	{
+		start = begin_section(&content, TAG_REFERENCE);
+		mlops_reference_put(&content, model->reference);
+		end_section(&content, start);
+	}
 
 	hash_content(content.data, content.len, model->hash);
 	model->content_len = content.len;
@@ -461,17 +469,19 @@ next_section(StringInfo content, const char **tag, StringInfo section)
 	section->len = (int) len;
 }
 
-/* Everything after the preamble.  Runs in the model's context. */
+/* Everything after the preamble, but the reference only if it is asked for.  Runs in the model's context. */
 static void
-read_sections(MlModel *model, StringInfo content, uint16 body_version)
+read_sections(MlModel *model, StringInfo content, uint16 body_version, bool whole)
 {
 	StringInfoData section;
 	StringInfoData body;
+	StringInfoData reference;
 	const char *tags[MLOPS_MAX_SECTIONS];
 	int			n = 0;
 	int			i;
 
 	memset(&body, 0, sizeof(body));
+	memset(&reference, 0, sizeof(reference));
 	while (mlops_bytes_left(content) > 0)
 	{
 		const char *tag;
@@ -494,6 +504,8 @@ read_sections(MlModel *model, StringInfo content, uint16 body_version)
 			model->facts = recv_facts(section.data, section.len);
 		else if (memcmp(tag, TAG_BODY, TAG_LEN) == 0)
 			body = section;
+		else if (memcmp(tag, TAG_REFERENCE, TAG_LEN) == 0)
+			reference = section;
 		else
 		{
 			for (i = 0; i < TAG_LEN; i++)
@@ -515,10 +527,12 @@ read_sections(MlModel *model, StringInfo content, uint16 body_version)
 				   model->algo->does_classification,
 				   "its algorithm does not do its task");
 	model->body = recv_body(model, &body, body_version);
+	if (whole && reference.data != NULL)
+		model->reference = mlops_reference_get(&reference, model->sig);
 }
 
-MlModel *
-mlops_model_unpack(const struct varlena *datum, MemoryContext parent)
+static MlModel *
+unpack(const struct varlena *datum, MemoryContext parent, bool whole)
 {
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext,
 											   "mlops unpack", ALLOCSET_DEFAULT_SIZES);
@@ -554,7 +568,7 @@ mlops_model_unpack(const struct varlena *datum, MemoryContext parent)
 				   "its header and its content do not belong together");
 
 	MemoryContextSwitchTo(context);
-	read_sections(model, &content, h.body_version);
+	read_sections(model, &content, h.body_version, whole);
 
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(work);
@@ -562,10 +576,30 @@ mlops_model_unpack(const struct varlena *datum, MemoryContext parent)
 	return model;
 }
 
+MlModel *
+mlops_model_unpack(const struct varlena *datum, MemoryContext parent)
+{
+	return unpack(datum, parent, false);
+}
+
+MlModel *
+mlops_model_unpack_whole(const struct varlena *datum, MemoryContext parent)
+{
+	return unpack(datum, parent, true);
+}
+
+struct MlReference *
+mlops_model_reference(Datum artifact, MlModel **model)
+{
+	*model = mlops_model_unpack_whole((struct varlena *) DatumGetPointer(artifact),
+									  CurrentMemoryContext);
+	return (*model)->reference;
+}
+
 void
 mlops_model_validate(const struct varlena *datum)
 {
-	MlModel    *model = mlops_model_unpack(datum, CurrentMemoryContext);
+	MlModel    *model = mlops_model_unpack_whole(datum, CurrentMemoryContext);
 
 	MemoryContextDelete(model->context);
 }

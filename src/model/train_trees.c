@@ -36,6 +36,24 @@ mlops_survey_counts(const MlSurvey *survey, MlRowCounts *counts)
 	counts->rls_applied = survey->rls_applied;
 }
 
+/* Rows that were answered for go to the metrics and to what is kept for the reference. */
+typedef struct AnswerTo
+{
+	MlAssessment *assessment;	/* or NULL */
+	MlAnswers  *answers;		/* or NULL */
+} AnswerTo;
+
+static void
+take_answers(void *arg, int n, const double *y, const double *w, const double *out)
+{
+	AnswerTo   *to = arg;
+
+	if (to->assessment)
+		mlops_assess_add(to->assessment, n, y, w, out);
+	if (to->answers)
+		mlops_answers_add(to->answers, n, y, w, out);
+}
+
 static const MlEnsemble *
 find_start(const MlAlgo *algo, const MlSignature *sig, const MlModel *previous)
 {
@@ -57,7 +75,8 @@ find_start(const MlAlgo *algo, const MlSignature *sig, const MlModel *previous)
 
 MlModel *
 mlops_train_trees(const MlAlgo *algo, MlSurvey *survey, MlParams *params,
-				  const MlModel *previous, Jsonb **metrics, Jsonb **training_metrics)
+				  const MlModel *previous, MlAnswers *answers,
+				  Jsonb **metrics, Jsonb **training_metrics)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "mlops train",
@@ -65,19 +84,27 @@ mlops_train_trees(const MlAlgo *algo, MlSurvey *survey, MlParams *params,
 	MemoryContext old = MemoryContextSwitchTo(context);
 	MlModel    *model = palloc0(sizeof(MlModel));
 	bool		is_held_out = survey->nholdout > 0;
-	MlAssessment *assessment = metrics ? mlops_assess_begin(survey->sig) : NULL;
-	MlAssessment *training = training_metrics && is_held_out ? mlops_assess_begin(survey->sig) : NULL;
+	AnswerTo	measured = {metrics ? mlops_assess_begin(survey->sig) : NULL, NULL};
+	AnswerTo	training = {training_metrics && is_held_out ? mlops_assess_begin(survey->sig) : NULL, NULL};
 	MlRowCounts counts;
 	MlTreeTrain tr;
 
 	mlops_train_check_task(algo, survey->sig);
+	mlops_survey_counts(survey, &counts);
+	if (answers && metrics)
+	{
+		int			part = mlops_answers_part(&counts);
+
+		mlops_answers_expect(answers, survey->sig, part, part == 1 ? survey->nholdout : survey->ntrain, true);
+		(is_held_out && part == 0 ? &training : &measured)->answers = answers;
+	}
 	memset(&tr, 0, sizeof(tr));
 	tr.sig = survey->sig;
 	tr.params = params;
 	tr.survey = survey;
-	tr.answer = metrics ? mlops_assess_add : NULL;
-	tr.answer_arg = assessment;
-	tr.training_arg = training;
+	tr.answer = metrics ? take_answers : NULL;
+	tr.answer_arg = &measured;
+	tr.training_arg = training.assessment || training.answers ? &training : NULL;
 	tr.class_weight = mlops_train_class_weights(survey->sig, survey->class_total, params);
 	if (previous)
 		tr.start = find_start(algo, survey->sig, previous);
@@ -87,13 +114,12 @@ mlops_train_trees(const MlAlgo *algo, MlSurvey *survey, MlParams *params,
 	model->algo = algo;
 	model->sig = survey->sig;
 	model->body = algo->train_trees(&tr);
-	mlops_survey_counts(survey, &counts);
 	model->facts = mlops_train_facts(&counts, params);
 	model->notices = tr.notices;
 	MemoryContextSwitchTo(old);
 	if (metrics)
-		*metrics = mlops_assess_end(assessment, is_held_out ? 1 : 0);
+		*metrics = mlops_assess_end(measured.assessment, is_held_out ? 1 : 0);
 	if (training_metrics)
-		*training_metrics = training ? mlops_assess_end(training, 0) : *metrics;
+		*training_metrics = training.assessment ? mlops_assess_end(training.assessment, 0) : *metrics;
 	return model;
 }

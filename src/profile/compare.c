@@ -63,7 +63,13 @@ compare_numbers(const MlProfile *p, const int64 *ref, const int64 *cur, MlDrift 
 	out->wasserstein = mlops_wasserstein_binned(nfine, p->cuts, ref, cur);
 	out->wasserstein_scaled = mlops_wasserstein_scaled(out->wasserstein, p->sd);
 	if (p->ncuts > 0)
-		out->out_of_range = (double) (cur[0] + cur[p->ncuts]) / (double) out->ncur;
+	{
+		double		own = (double) (p->counts[0] + p->counts[p->ncuts]) /
+			(double) Max(total(p->counts, p->nslots), 1);
+
+		/* a frozen profile has a few rows of its own beyond its ends */
+		out->out_of_range = Max((double) (cur[0] + cur[p->ncuts]) / (double) out->ncur - own, 0.0);
+	}
 }
 
 /*

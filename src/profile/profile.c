@@ -44,9 +44,11 @@ make_profile(MlProfileKind kind, int nslots)
 	return p;
 }
 
-/* A profile of numbers with these cuts, and no counts. */
-static MlProfile *
-make_numbers(const MlCut *cuts, int ncuts, const MlCut *psi_cuts, int npsi)
+/*
+ * mlops_profile_with_cuts - a profile of numbers without counts
+ */
+MlProfile *
+mlops_profile_with_cuts(const MlCut *cuts, int ncuts, const MlCut *psi_cuts, int npsi)
 {
 	MlProfile  *p = make_profile(ML_PROFILE_NUMBER, ncuts + 3);
 
@@ -96,7 +98,7 @@ mlops_profile_numbers(double *x, int64 n, double *scratch, int64 nulls, int bins
 		cuts[ncuts].value = x[kept - 1];
 		cuts[ncuts++].before = false;
 	}
-	p = make_numbers(cuts, ncuts, psi_cuts, npsi);
+	p = mlops_profile_with_cuts(cuts, ncuts, psi_cuts, npsi);
 	mlops_qbin_sorted(ncuts, p->bounds, (size_t) kept, x, p->counts);
 	p->counts[p->null_slot] = nulls;
 	p->counts[p->nan_slot] = n - kept;
@@ -196,6 +198,39 @@ mlops_profile_categories(MlCategory *categories, int n, int64 nulls)
 	p->nknown = keep;
 	p->forgot = keep < n;
 	p->counts[p->null_slot] = nulls;
+	sort_known(p);
+	return p;
+}
+
+/*
+ * mlops_profile_with_top - a profile of categories without counts
+ */
+MlProfile *
+mlops_profile_with_top(const MlCategory *dictionary, int n, const int *top, int ntop, bool open)
+{
+	bool		remembers = n <= MLOPS_DRIFT_TOP + MLOPS_DRIFT_KNOWN;
+	MlProfile  *p = make_categories(ntop, remembers ? n : ntop);
+
+	p->forgot = open || !remembers;
+	for (int i = 0; i < ntop; i++)
+	{
+		const MlCategory *c = &dictionary[top[i]];
+
+		p->top[i] = *c;
+		p->known[p->nknown].hash = category_hash(c->data, c->len);
+		p->known[p->nknown++].slot = i;
+	}
+	for (int i = 0; i < n && remembers; i++)
+	{
+		bool		is_top = false;
+
+		for (int t = 0; t < ntop && !is_top; t++)
+			is_top = top[t] == i;
+		if (is_top)
+			continue;
+		p->known[p->nknown].hash = category_hash(dictionary[i].data, dictionary[i].len);
+		p->known[p->nknown++].slot = p->other_slot;
+	}
 	sort_known(p);
 	return p;
 }
@@ -343,7 +378,7 @@ get_numbers(StringInfo buf)
 
 	cuts = get_cuts(buf, &ncuts);
 	psi_cuts = get_cuts(buf, &npsi);
-	p = make_numbers(cuts, ncuts, psi_cuts, npsi);
+	p = mlops_profile_with_cuts(cuts, ncuts, psi_cuts, npsi);
 	/* all of the few were found among the many */
 	ML_CHECK_BYTES(p->bin[ncuts] == npsi, "bins of a reference");
 	p->sd = mlops_get_double(buf);

@@ -55,8 +55,13 @@ extern bool mlops_alert_clear(MlWriter *w, const MlAlertKey *key);
 /* Close all open ones of a model's other versions: they are not in use any more. */
 extern int64 mlops_alerts_supersede(MlWriter *w, int64 model_id, int keep_version);
 
-/* Remove closed ones of before; returns how many. */
-extern int64 mlops_alerts_remove(MlWriter *w, TimestampTz before);
+/*
+ * drift/alert_schema.c; inside a write section.  Raise, and close, the alerts of
+ * kind "schema" of a version: relations that its training read, and tables whose
+ * triggers score with the model, that lost a column or changed its type.
+ * Returns how many are new.
+ */
+extern int	mlops_alerts_schema_check(MlWriter *w, int64 model_id, int version);
 
 /* drift/alert_act.c: what people do; a write section of its own each, and audited.  Needs ML_PRIVILEGE_LOGS. */
 

@@ -10,6 +10,8 @@
  *	key					what it says
  *	-------------------	---------------------------------------------------
  *	relations			[{schema, name, oid, kind}] beneath the source, views among them
+ *	columns				[{schema, relation, column, type}] beneath the columns of the source
+ *						that were read; type: the family, or where it has none its name
  *	labelled			[{column, label}] used in spite of a label
  *	row_security		a policy decided which rows the source showed
  *	rows_seen			rows that it showed, before any was left out
@@ -29,8 +31,12 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 
 #include "mlops/jsonb_out.h"
 #include "mlops/label.h"
@@ -73,6 +79,67 @@ add_relations(JsonbParseState **out, MlSource *source)
 		mlops_jsonb_add_integer(out, "oid", relation->relid);
 		mlops_jsonb_add_string(out, "kind", kind_name(relation->relkind));
 		pushJsonbValue(out, WJB_END_OBJECT, NULL);
+	}
+	pushJsonbValue(out, WJB_END_ARRAY, NULL);
+}
+
+static void
+add_column(JsonbParseState **out, const MlBaseColumn *column)
+{
+	Oid			type = get_atttype(column->relid, column->attnum);
+	MlColumnType family = mlops_type_family(type);
+
+	pushJsonbValue(out, WJB_BEGIN_OBJECT, NULL);
+	mlops_jsonb_add_string(out, "schema", get_namespace_name(get_rel_namespace(column->relid)));
+	mlops_jsonb_add_string(out, "relation", get_rel_name(column->relid));
+	mlops_jsonb_add_string(out, "column", get_attname(column->relid, column->attnum, false));
+	mlops_jsonb_add_string(out, "type", family ? mlops_family_name(family) : format_type_be(type));
+	pushJsonbValue(out, WJB_END_OBJECT, NULL);
+}
+
+static bool
+is_listed(const List *columns, const MlBaseColumn *column)
+{
+	ListCell   *lc;
+
+	foreach(lc, columns)
+	{
+		const MlBaseColumn *other = (MlBaseColumn *) lfirst(lc);
+
+		if (other->relid == column->relid && other->attnum == column->attnum)
+			return true;
+	}
+	return false;
+}
+
+/* What the next training, and rows that are scored, will need there again. */
+static void
+add_columns(JsonbParseState **out, MlSource *source, const MlFingerprint *print)
+{
+	List	   *listed = NIL;
+
+	mlops_jsonb_add_key(out, "columns");
+	pushJsonbValue(out, WJB_BEGIN_ARRAY, NULL);
+	for (int i = 0; i < print->ncolumns; i++)
+	{
+		int			column = -1;
+		ListCell   *lc;
+
+		for (int j = 0; j < source->desc->natts; j++)
+			if (strcmp(NameStr(TupleDescAttr(source->desc, j)->attname), print->columns[i]) == 0)
+				column = j;
+		if (column < 0)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		foreach(lc, mlops_source_origin(source, column))
+		{
+			MlBaseColumn *base = (MlBaseColumn *) lfirst(lc);
+
+			if (isAnyTempNamespace(get_rel_namespace(base->relid)) || is_listed(listed, base))
+				continue;
+			listed = lappend(listed, base);
+			add_column(out, base);
+		}
 	}
 	pushJsonbValue(out, WJB_END_ARRAY, NULL);
 }
@@ -158,6 +225,7 @@ mlops_version_facts(const MlTrainCall *call, const MlCandidate *best)
 
 	pushJsonbValue(&out, WJB_BEGIN_OBJECT, NULL);
 	add_relations(&out, call->source);
+	add_columns(&out, call->source, &best->fingerprint);
 	add_labelled(&out, best->labelled);
 	add_rows(&out, best);
 	add_fingerprint(&out, &best->fingerprint);

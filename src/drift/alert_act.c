@@ -239,7 +239,8 @@ mlops_alerts_unsilence(const char *model, const char *kind, const char *subject)
 					" AND ($2 = '' OR kind = $2) AND ($3 = '' OR subject = $3) RETURNING until)"
 					" SELECT count(*) FROM gone WHERE until > clock_timestamp()");
 	ended = DatumGetInt64(mlops_write_result(0, 1));
-	audit_silence(&w, "alert.unsilence", &silence);
+	if (ended > 0)
+		audit_silence(&w, "alert.unsilence", &silence);
 	mlops_write_end(&w);
 	return ended;
 }

@@ -205,10 +205,3 @@ mlops_alerts_supersede(MlWriter *w, int64 model_id, int keep_version)
 								   "        ORDER BY alert_id FOR UPDATE) o"
 								   " WHERE a.alert_id = o.alert_id");
 }
-
-int64
-mlops_alerts_remove(MlWriter *w, TimestampTz before)
-{
-	mlops_write_time(w, before);
-	return (int64) mlops_write_run(w, "DELETE FROM mlops_private.alert WHERE closed < $1");
-}

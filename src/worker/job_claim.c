@@ -29,7 +29,6 @@
 #define LEASE_SECONDS	60
 #define RETRY_SECONDS	30.0	/* after the first failure; doubles with each one */
 #define CRASH_SECONDS	300.0	/* at least, after a crash */
-#define MAX_FAILURES	10
 #define KEEP_RUNS		"1000"
 #define KEEP_AGE		"'90 days'"
 
@@ -68,11 +67,13 @@ mark_crashed(MlWriter *w, int64 job_id, int64 run_id, int failures)
 					" message = 'the session or the server ended' WHERE run_id = $1 AND state = 'running'");
 	mlops_write_int8(w, job_id);
 	mlops_write_float8(w, wait);
-	mlops_write_int4(w, MAX_FAILURES);
+	mlops_write_int4(w, MLOPS_JOB_MAX_FAILURES);
 	mlops_write_run(w, "UPDATE mlops_private.job SET failures = failures + 1, crash_count = crash_count + 1,"
 					" state = CASE WHEN failures + 1 >= $3 THEN 'suspended' ELSE 'idle' END,"
 					" next_due = clock_timestamp() + make_interval(secs => $2), " NOT_RUNNING
-					" WHERE job_id = $1");
+					" WHERE job_id = $1 RETURNING state = 'suspended'");
+	if (DatumGetBool(mlops_write_result(0, 1)))
+		mlops_job_alert(w, job_id);
 }
 
 /* Is nobody at this run, though its row says so?  The job's row is locked. */
@@ -225,13 +226,15 @@ bool
 mlops_job_finish(MlWriter *w, const MlJob *job, MlJobOutcome outcome, const MlJobWork *work,
 				 const char *sqlstate, const char *message)
 {
+	bool		suspended;
+
 	end_run(w, job, outcome, work, sqlstate, message);
 	mlops_write_int8(w, job->job_id);
 	mlops_write_int8(w, job->run_id);
 	if (outcome == ML_JOB_FAILED)
 	{
 		mlops_write_float8(w, backoff(job->job_id, job->failures));
-		mlops_write_int4(w, MAX_FAILURES);
+		mlops_write_int4(w, MLOPS_JOB_MAX_FAILURES);
 		mlops_write_run(w, "UPDATE mlops_private.job j SET failures = failures + 1,"
 						" state = CASE WHEN failures + 1 >= $4 THEN 'suspended' ELSE 'idle' END,"
 						" next_due = clock_timestamp() + CASE WHEN every IS NOT NULL"
@@ -247,5 +250,8 @@ mlops_job_finish(MlWriter *w, const MlJob *job, MlJobOutcome outcome, const MlJo
 						" next_due = CASE WHEN every IS NOT NULL THEN " NEXT_SLOT " END, " NOT_RUNNING
 						" WHERE job_id = $1 AND running_run = $2 RETURNING false");
 	}
-	return DatumGetBool(mlops_write_result(0, 1));
+	suspended = DatumGetBool(mlops_write_result(0, 1));
+	if (suspended)
+		mlops_job_alert(w, job->job_id);
+	return suspended;
 }

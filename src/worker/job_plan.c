@@ -190,6 +190,7 @@ remove_locked(MlWriter *w, const char *name, const MlJobFound *job)
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 name ? errmsg("job \"%s\" is running", name) : errmsg("job is running"),
 				 errhint("mlops.cancel_job() ends the run.")));
+	mlops_job_alert_over(w, job->job_id);
 	mlops_write_int8(w, job->job_id);
 	mlops_write_run(w, "DELETE FROM mlops_private.job WHERE job_id = $1");
 }

@@ -72,6 +72,10 @@ sub make_governed
 		SELECT mlops.train_async('queued', 'rows', 'y', 'decision_tree');
 		SELECT mlops.schedule('nightly', 'train', '1 day', '{"model": "price", "source": "rows", "target": "y", "algorithm": "decision_tree"}', '2100-01-01');
 		CALL mlops.run_due_jobs();});
+	as_role($node, $db, 'ann', q{
+		SELECT mlops.raise_alert('price', 'rows of today', 'major', 12, 100), mlops.raise_alert('risk', 'a rule');
+		SELECT mlops.acknowledge_alert(alert, 'known') FROM mlops.alerts WHERE model = 'price';
+		SELECT mlops.silence_alerts('price', 'drift', 'x1', '2100-01-01', 'moved');});
 	$node->safe_psql($db, q{SELECT sealed FROM mlops.audit_seal()});
 	$node->safe_psql('postgres', 'ALTER ROLE bob RENAME TO robert; DROP ROLE pat; CREATE ROLE pat LOGIN');
 	# predictions, some of them of a day with a partition that was made at run time
@@ -148,6 +152,8 @@ sub governed_facts
 		q{SELECT * FROM mlops.promotions},
 		q{SELECT * FROM mlops.jobs ORDER BY job},
 		q{SELECT * FROM mlops.job_runs ORDER BY run},
+		q{SELECT * FROM mlops.alerts ORDER BY alert},
+		q{SELECT * FROM mlops.alert_silences},
 		q{SELECT * FROM mlops.holds},
 		q{SELECT * FROM mlops.retention},
 		q{SELECT at, actor, action, kind, object, payload, seq FROM mlops.audit ORDER BY event_id},

@@ -27,6 +27,21 @@ SHOW mlops.training_memory;
 SET mlops.training_memory = '1.5GB';
 SHOW mlops.training_memory;
 RESET mlops.training_memory;
+-- those of the background workers are the server's
+SET mlops.enabled = off;
+SET mlops.databases = 'a';
+SET mlops.launcher_poll = 5;
+SET mlops.max_workers = 5;
+SET mlops.worker_max_runtime = 5;
+ALTER SYSTEM SET mlops.launcher_poll = 0;
+ALTER SYSTEM SET mlops.launcher_poll = 3601;
+ALTER SYSTEM SET mlops.max_workers = 0;
+ALTER SYSTEM SET mlops.max_workers = 65;
+ALTER SYSTEM SET mlops.worker_max_runtime = 0;
+ALTER SYSTEM SET mlops.worker_max_runtime = '86401s';
+ALTER SYSTEM SET mlops.enabled = 'sometimes';
+ALTER SYSTEM SET mlops.databases = 'one', '';
+ALTER SYSTEM SET mlops.databases = '"open';
 -- a name that does not exist is refused, not kept as a placeholder
 SET mlops.traning_memory = '1GB';
 SHOW mlops.traning_memory;

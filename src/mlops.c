@@ -16,6 +16,7 @@
 #include "mlops/compat.h"
 #include "mlops/label.h"
 #include "mlops/snapshot.h"
+#include "mlops/worker.h"
 
 MLOPS_MODULE_MAGIC;
 
@@ -27,4 +28,5 @@ _PG_init(void)
 	mlops_guc_init();
 	mlops_label_init();
 	mlops_source_stored = mlops_snapshot_source;
+	mlops_worker_init();
 }

@@ -12,10 +12,25 @@
 #define MLOPS_BASE_H
 
 /* guc.c */
+extern char *mlops_guc_databases;
+extern bool mlops_guc_enabled;
 extern int	mlops_guc_fit_memory;	/* kB */
+extern int	mlops_guc_launcher_poll;	/* seconds */
+extern int	mlops_guc_max_workers;
 extern int	mlops_guc_model_cache_size; /* kB */
 extern int	mlops_guc_training_memory;	/* kB */
+extern int	mlops_guc_worker_max_runtime;	/* seconds */
 extern void mlops_guc_init(void);
+
+/*
+ * wake.c: when the transaction commits, tell the background workers of this
+ * database.  Does nothing where there are none.
+ */
+#define MLOPS_WAKE_JOBS			1	/* a job was planned or changed */
+#define MLOPS_WAKE_UPKEEP		2	/* there is something to seal: within a minute */
+#define MLOPS_WAKE_EXTENSION	4	/* the extension came, went or changed */
+extern void (*mlops_wake_hook) (int what);	/* set by worker/shmem.c where the library is preloaded */
+extern void mlops_wake_at_commit(int what);
 
 /* budget.c: refuse before taking (54000), with both numbers; hint says what else to do */
 extern void mlops_budget_check(Size needed, int limit_kb, const char *setting, const char *hint);

@@ -76,11 +76,22 @@
 #define mlops_local_beentry(index) pgstat_fetch_stat_local_beentry(index)
 #endif
 
+/* 17 lets a background worker connect as a role that may not log in */
+#if PG_VERSION_NUM >= 170000
+#define MLOPS_WORKER_CONNECTS_NOLOGIN true
+#define MLOPS_WORKER_CONNECT_FLAGS BGWORKER_BYPASS_ROLELOGINCHECK
+#else
+#define MLOPS_WORKER_CONNECTS_NOLOGIN false
+#define MLOPS_WORKER_CONNECT_FLAGS 0
+#endif
+
 /* 16 has one function for owners of whatever; needs utils/acl.h and catalog/pg_class.h */
 #if PG_VERSION_NUM >= 160000
 #define mlops_owns_relation(relid, role) object_ownercheck(RelationRelationId, relid, role)
+#define mlops_owns_database(database, role) object_ownercheck(DatabaseRelationId, database, role)
 #else
 #define mlops_owns_relation(relid, role) pg_class_ownercheck(relid, role)
+#define mlops_owns_database(database, role) pg_database_ownercheck(database, role)
 #endif
 
 #endif							/* MLOPS_COMPAT_H */

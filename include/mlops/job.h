@@ -112,7 +112,8 @@ typedef enum MlJobOutcome
 {
 	ML_JOB_SUCCEEDED,
 	ML_JOB_FAILED,
-	ML_JOB_CANCELLED
+	ML_JOB_CANCELLED,
+	ML_JOB_INTERRUPTED			/* not by its owner's wish: it stays due */
 } MlJobOutcome;
 
 /* Runs whose session is gone are over, and what is too old is removed. */
@@ -138,5 +139,11 @@ extern bool mlops_job_finish(MlWriter *w, const MlJob *job, MlJobOutcome outcome
  * in transactions of its own, and begin nothing after the deadline.
  */
 extern void mlops_jobs_run(const char *command, TimestampTz deadline);
+
+/*
+ * In a transaction, by a role that may become the extension's owner: what is due of this role
+ * fails, since no worker can connect as it.
+ */
+extern void mlops_jobs_refuse(const char *command, Oid role);
 
 #endif							/* MLOPS_JOB_H */

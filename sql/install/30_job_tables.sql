@@ -36,6 +36,9 @@ CREATE UNIQUE INDEX job_owner_oid_idx
 CREATE INDEX job_next_due_idx
     ON mlops_private.job (next_due)
     WHERE state = 'idle';
+CREATE INDEX job_running_idx
+    ON mlops_private.job (job_id)
+    WHERE state = 'running';
 COMMENT ON TABLE mlops_private.job
   IS 'what is to be done, when, and for whom';
 COMMENT ON COLUMN mlops_private.job.owner_system

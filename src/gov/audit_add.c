@@ -29,6 +29,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "mlops/base.h"
 #include "mlops/gov.h"
 
 #include "audit_record.h"
@@ -113,6 +114,7 @@ mlops_audit_add(MlWriter *w, const char *action, const char *kind,
 	int			rc;
 
 	Assert(!w->reads_only && w->nargs == 0);
+	mlops_wake_at_commit(MLOPS_WAKE_UPKEEP);
 	memset(nulls, ' ', sizeof(nulls));
 	if (payload != NULL)
 	{

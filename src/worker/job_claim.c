@@ -205,7 +205,7 @@ static void
 end_run(MlWriter *w, const MlJob *job, MlJobOutcome outcome, const MlJobWork *work,
 		const char *sqlstate, const char *message)
 {
-	static const char *const words[] = {"succeeded", "failed", "cancelled"};
+	static const char *const words[] = {"succeeded", "failed", "cancelled", "cancelled"};
 
 	mlops_write_int8(w, job->run_id);
 	mlops_write_text(w, words[outcome]);
@@ -241,6 +241,9 @@ mlops_job_finish(MlWriter *w, const MlJob *job, MlJobOutcome outcome, const MlJo
 						" THEN least(every, make_interval(secs => $3)) END, " NOT_RUNNING
 						" WHERE job_id = $1 AND running_run = $2 RETURNING state = 'suspended'");
 	}
+	else if (outcome == ML_JOB_INTERRUPTED)
+		mlops_write_run(w, "UPDATE mlops_private.job SET state = 'idle', " NOT_RUNNING
+						" WHERE job_id = $1 AND running_run = $2 RETURNING false");
 	else
 	{
 		mlops_write_bool(w, outcome == ML_JOB_SUCCEEDED);

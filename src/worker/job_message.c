@@ -26,6 +26,7 @@ static const struct
 	{ERRCODE_QUERY_CANCELED, false, "cancelled"},
 	{ERRCODE_LOCK_NOT_AVAILABLE, false, "a lock was not to be had"},
 	{ERRCODE_INSUFFICIENT_PRIVILEGE, false, "permission denied"},
+	{ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, false, "the background worker cannot connect as the owner of the job"},
 	{ERRCODE_UNDEFINED_TABLE, false, "a table does not exist"},
 	{ERRCODE_UNDEFINED_COLUMN, false, "a column does not exist"},
 	{ERRCODE_UNDEFINED_FUNCTION, false, "a function does not exist"},

@@ -22,6 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
+#include "mlops/base.h"
 #include "mlops/gov.h"
 #include "mlops/job.h"
 
@@ -93,6 +94,7 @@ mlops_job_add(MlWriter *w, const MlJobPlan *plan, char **name)
 	mlops_write_run(w, "INSERT INTO mlops_private.job (job_id, name, kind, owner_oid, owner_name,"
 					" owner_system, arguments, every, first_due, next_due)"
 					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)");
+	mlops_wake_at_commit(MLOPS_WAKE_JOBS);
 	return job_id;
 }
 

@@ -19,6 +19,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "tcop/pquery.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -26,6 +27,7 @@
 #include "mlops/job.h"
 
 #include "job_private.h"
+#include "worker_private.h"
 
 /* SET LOCAL ROLE ends with a transaction: what follows would be done as somebody else. */
 static void
@@ -80,6 +82,7 @@ hold_run(const char *command, const MlJob *job)
 	MlWriter	w;
 	bool		ours;
 
+	mlops_extension_lock();
 	mlops_write_begin(&w, command);
 	ours = mlops_job_hold(&w, job);
 	mlops_write_end(&w);
@@ -148,8 +151,8 @@ finish(const char *command, const MlJob *job, MlJobOutcome outcome, const MlJobW
 						   suspended ? " It is suspended." : "")));
 }
 
-/* A claimed job, from its begin to its end. */
-static void
+/* A claimed job, from its begin to its end.  Returns whether another may follow. */
+static bool
 run_job(const char *command, Oid role, const MlJob *job)
 {
 	MlJobWork	work = {-1, NULL};
@@ -157,26 +160,31 @@ run_job(const char *command, Oid role, const MlJob *job)
 	bool		more;
 	bool		cancelled;
 
+	mlops_worker_job_begin(job);
 	for (;;)
 	{
 		more = cancelled = false;
 		hold_run(command, job);
 		error = try_step(command, job, &work, &more, &cancelled);
-		if (error || cancelled || !more)
+		if (error || cancelled || !more || mlops_worker_told_to_leave())
 			break;
 		commit_here(command, role);
 	}
+	mlops_worker_job_end();
 	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 	{
 		cancelled = lock_and_ask(command, job);
-		finish(command, job, ML_JOB_CANCELLED, &work, error);
+		finish(command, job, !cancelled && mlops_worker_told_to_leave() ? ML_JOB_INTERRUPTED : ML_JOB_CANCELLED,
+			   &work, error);
 		commit_here(command, role);
-		if (!cancelled)
+		if (!cancelled && !mlops_worker_is_me())
 			ReThrowError(error);	/* it was not the job, but this session that was to stop */
-		return;
+		return !mlops_worker_told_to_leave();
 	}
-	finish(command, job, error ? ML_JOB_FAILED : more ? ML_JOB_CANCELLED : ML_JOB_SUCCEEDED, &work, error);
+	finish(command, job, error ? ML_JOB_FAILED : cancelled ? ML_JOB_CANCELLED :
+		   more ? ML_JOB_INTERRUPTED : ML_JOB_SUCCEEDED, &work, error);
 	commit_here(command, role);
+	return !mlops_worker_told_to_leave();
 }
 
 static bool
@@ -221,10 +229,39 @@ mlops_jobs_run(const char *command, TimestampTz deadline)
 		old = MemoryContextSwitchTo(context);
 		found = claim(command, &job);
 		commit_here(command, role);
-		if (found)
-			run_job(command, role, &job);
+		if (found && !run_job(command, role, &job))
+			found = false;
 		MemoryContextSwitchTo(old);
 	} while (found && GetCurrentTimestamp() < deadline);
 	MemoryContextDelete(context);
 	SPI_finish();
+}
+
+void
+mlops_jobs_refuse(const char *command, Oid role)
+{
+	char	   *name = GetUserNameFromId(role, true);
+	MlJobWork	work = {-1, NULL};
+	MlWriter	w;
+	MlJob		job;
+	int			refused = 0;
+
+	if (name == NULL)
+		return;
+	mlops_write_begin(&w, command);
+	w.role = role;
+	namestrcpy(&w.role_name, name);
+	mlops_jobs_tidy(&w);
+	while (mlops_job_claim(&w, &job))
+	{
+		mlops_job_finish(&w, &job, ML_JOB_FAILED, &work,
+						 unpack_sql_state(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+						 mlops_job_message(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION));
+		refused++;
+	}
+	mlops_write_end(&w);
+	if (refused > 0)
+		ereport(LOG,
+				(errmsg("%d jobs of role \"%s\" failed, because no worker can connect as it", refused, name),
+				 errhint("The role needs LOGIN (before PostgreSQL 17) and CONNECT on the database.")));
 }

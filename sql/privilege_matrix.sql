@@ -62,6 +62,7 @@ mlops.silence_alerts(text,text,text,timestamp with time zone,text)|mlops.silence
 mlops.unsilence_alerts(text,text,text)|mlops.unsilence_alerts(%L)
 mlops.monitor(text,interval,interval,jsonb,text[],text,interval)|mlops.monitor(%L)
 mlops.unmonitor(text)|mlops.unmonitor(%L)
+mlops.run_monitor(text,timestamp with time zone)|mlops.run_monitor(%L)
 mlops.set_stage(text,integer,text)|mlops.set_stage(%L, 1, 'candidate')
 mlops.compliance(text)|mlops.compliance(%L)
 mlops.request_promotion(text,integer,text,text,interval)|mlops.request_promotion(%L, 1, 'guarded')
@@ -100,6 +101,7 @@ SELECT changed FROM mlops.record_outcome('regress_matrix', 'k', 2);
 SELECT is_new FROM mlops.raise_alert('regress_matrix', 'a rule');
 SELECT kind FROM mlops.silence_alerts('regress_matrix', 'job');
 SELECT job FROM mlops.monitor('regress_matrix');
+SELECT rows, windows FROM mlops.run_monitor('regress_matrix', now() + interval '2 days');
 RESET ROLE;
 SELECT count(mlops.grant_model(model, role::name, privilege)) AS granted FROM roles, (VALUES ('regress_matrix'), ('regress_matrix_routed')) AS m (model) WHERE privilege NOT IN ('owner', 'none');
 

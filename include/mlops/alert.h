@@ -52,8 +52,8 @@ extern bool mlops_alert_raise(MlWriter *w, const MlAlertKey *key, const MlAlertF
 /* Close it if it is open.  Returns whether it was. */
 extern bool mlops_alert_clear(MlWriter *w, const MlAlertKey *key);
 
-/* Close all open ones of a model's other versions: they are not in use any more. */
-extern int64 mlops_alerts_supersede(MlWriter *w, int64 model_id, int keep_version);
+/* Close all open ones of versions that are not in use any more: aliases named them once, and none does now. */
+extern int64 mlops_alerts_supersede(MlWriter *w, int64 model_id);
 
 /*
  * drift/alert_schema.c; inside a write section.  Raise, and close, the alerts of

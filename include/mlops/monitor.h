@@ -80,7 +80,6 @@ typedef struct MlMonitor
 	TimestampTz performance_until;
 	TimestampTz last_row;		/* DT_NOBEGIN: none was seen */
 	TimestampTz created;
-	int			champion;		/* when it was last run; 0: none */
 } MlMonitor;
 
 /* Error 22023 for a wish that cannot be, 42704 for segments the champion does not have; outside of a write section. */

@@ -22,7 +22,6 @@ CREATE TABLE mlops_private.monitor (
     published_until timestamptz NOT NULL DEFAULT '-infinity',
     performance_until timestamptz NOT NULL DEFAULT '-infinity',
     last_row        timestamptz NOT NULL DEFAULT '-infinity',
-    champion        integer NOT NULL DEFAULT 0,
     revision        integer NOT NULL DEFAULT 1,
     job_id          bigint,
     created_by      name NOT NULL,
@@ -45,8 +44,6 @@ COMMENT ON COLUMN mlops_private.monitor.performance_until
   IS 'of windows that end by then, outcomes have been judged';
 COMMENT ON COLUMN mlops_private.monitor.last_row
   IS 'time of the latest row that was counted';
-COMMENT ON COLUMN mlops_private.monitor.champion
-  IS 'the version when it was last run; 0: none';
 COMMENT ON COLUMN mlops_private.monitor.job_id
   IS 'the job that runs it; no key, because its owner can remove it';
 COMMENT ON COLUMN mlops_private.monitor.revision

@@ -45,6 +45,8 @@ GRANT SELECT ON mlops.jobs TO PUBLIC;
 GRANT SELECT ON mlops.job_runs TO PUBLIC;
 GRANT SELECT ON mlops.monitors TO PUBLIC;
 GRANT SELECT ON mlops.worker_status TO PUBLIC;
+GRANT SELECT ON mlops.drift_windows TO PUBLIC;
+GRANT SELECT ON mlops.drift_report TO PUBLIC;
 GRANT SELECT ON mlops.predictions TO PUBLIC;
 GRANT SELECT ON mlops.outcomes TO PUBLIC;
 GRANT SELECT ON mlops.alerts TO PUBLIC;

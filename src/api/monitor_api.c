@@ -23,6 +23,7 @@
 
 PG_FUNCTION_INFO_V1(mlops_monitor);
 PG_FUNCTION_INFO_V1(mlops_unmonitor);
+PG_FUNCTION_INFO_V1(mlops_run_monitor);
 
 static Datum
 interval_datum(int64 us)
@@ -121,5 +122,32 @@ mlops_unmonitor(PG_FUNCTION_ARGS)
 	mlops_write_end(&w);
 	values[0] = CStringGetTextDatum(model);
 	values[1] = Int32GetDatum(m.revision);
+	return mlops_result_row(fcinfo, values, nulls);
+}
+
+/* as_of NULL: now */
+Datum
+mlops_run_monitor(PG_FUNCTION_ARGS)
+{
+	char	   *model = mlops_arg_required(fcinfo, 0, "model");
+	TimestampTz as_of = PG_ARGISNULL(1) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(1);
+	MlMonitorRun run;
+	Datum		values[8];
+	bool		nulls[8] = {0};
+
+	if (!PG_ARGISNULL(1) && TIMESTAMP_NOT_FINITE(as_of))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("as_of must be finite")));
+	mlops_monitor_run("mlops.run_monitor()", model, as_of, &run);
+	values[0] = CStringGetTextDatum(model);
+	values[1] = Int64GetDatum(run.rows);
+	values[2] = Int64GetDatum(run.late);
+	values[3] = Int32GetDatum(run.windows);
+	values[4] = Int32GetDatum(run.raised);
+	values[5] = Int32GetDatum(run.cleared);
+	values[6] = TimestampTzGetDatum(run.published_until);
+	nulls[6] = TIMESTAMP_IS_NOBEGIN(run.published_until);
+	values[7] = BoolGetDatum(run.more);
 	return mlops_result_row(fcinfo, values, nulls);
 }

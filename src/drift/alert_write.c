@@ -194,14 +194,17 @@ mlops_alert_clear(MlWriter *w, const MlAlertKey *key)
 }
 
 int64
-mlops_alerts_supersede(MlWriter *w, int64 model_id, int keep_version)
+mlops_alerts_supersede(MlWriter *w, int64 model_id)
 {
 	mlops_write_int8(w, model_id);
-	mlops_write_int4(w, keep_version);
 	return (int64) mlops_write_run(w, "UPDATE mlops_private.alert a"
 								   " SET state = 'superseded', closed = clock_timestamp()"
 								   " FROM (SELECT alert_id FROM mlops_private.alert"
-								   "        WHERE model_id = $1 AND version NOT IN (0, $2) AND " IS_OPEN
+								   "        WHERE model_id = $1 AND version <> 0 AND " IS_OPEN
+								   "          AND EXISTS (SELECT 1 FROM mlops_private.alias_event e"
+								   "               WHERE e.model_id = alert.model_id AND e.version = alert.version)"
+								   "          AND NOT EXISTS (SELECT 1 FROM mlops_private.alias s"
+								   "               WHERE s.model_id = alert.model_id AND s.version = alert.version)"
 								   "        ORDER BY alert_id FOR UPDATE) o"
 								   " WHERE a.alert_id = o.alert_id");
 }

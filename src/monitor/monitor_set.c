@@ -22,14 +22,14 @@
 #include "mlops/jsonb_out.h"
 #include "mlops/model.h"
 #include "mlops/monitor.h"
+#include "mlops/performance.h"
+#include "mlops/window.h"
 
 #define MAX_SEGMENTS	16
 
 #define MIN_WIDTH		USECS_PER_MINUTE
 #define MAX_WIDTH		(366 * USECS_PER_DAY)
 #define MAX_LATENESS	(366 * USECS_PER_DAY)
-
-static const char *const variant = "variant";	/* a segment that is no feature */
 
 /* ------------------------------------------------------------ what is asked for */
 
@@ -51,16 +51,16 @@ check_segments(const MlMonitorWish *wish)
 	foreach(lc, wish->segments)
 	{
 		const char *name = lfirst(lc);
-		bool		found = strcmp(name, variant) == 0;
+		bool		found = strcmp(name, MLOPS_SEGMENT_VARIANT) == 0;
 
 		for (int i = 0; i < sig->nfeatures && !found; i++)
-			found = sig->features[i].type == ML_COLUMN_TEXT &&
+			found = (sig->features[i].type == ML_COLUMN_TEXT || sig->features[i].type == ML_COLUMN_BOOL) &&
 				strcmp(sig->features[i].name, name) == 0;
 		if (!found)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("\"%s\" cannot be a segment of model \"%s\"", name, wish->model),
-					 errdetail("Segments are features of the champion that are categories, and \"%s\".", variant)));
+					 errdetail("Segments are features of the champion of text or boolean type, and \"%s\".", MLOPS_SEGMENT_VARIANT)));
 	}
 }
 
@@ -160,7 +160,7 @@ mlops_monitor_load(MlWriter *w, int64 model_id, MlMonitor *out)
 	mlops_write_int8(w, model_id);
 	if (mlops_write_run(w, "SELECT o.monitor_id, coalesce(o.job_id, 0), m.name, o.every, o.window_width, o.lateness,"
 						" o.thresholds, o.segments, o.on_drift, o.revision, o.published_until,"
-						" o.performance_until, o.last_row, o.champion, o.created"
+						" o.performance_until, o.last_row, o.created"
 						" FROM mlops_private.monitor o JOIN mlops_private.model m ON m.model_id = o.model_id"
 						" WHERE o.model_id = $1 FOR UPDATE OF o") == 0)
 		return false;
@@ -181,8 +181,7 @@ mlops_monitor_load(MlWriter *w, int64 model_id, MlMonitor *out)
 	out->published_until = DatumGetTimestampTz(mlops_write_result(0, 11));
 	out->performance_until = DatumGetTimestampTz(mlops_write_result(0, 12));
 	out->last_row = DatumGetTimestampTz(mlops_write_result(0, 13));
-	out->champion = DatumGetInt32(mlops_write_result(0, 14));
-	out->created = DatumGetTimestampTz(mlops_write_result(0, 15));
+	out->created = DatumGetTimestampTz(mlops_write_result(0, 14));
 	MemoryContextSwitchTo(old);
 	return true;
 }
@@ -221,13 +220,11 @@ apply(const MlMonitorWish *wish, bool is_new, MlMonitor *m)
 static void
 reset(MlWriter *w, MlMonitor *m)
 {
-	mlops_write_int8(w, m->monitor_id);
-	mlops_write_run(w, "DELETE FROM mlops_private.log_window WHERE monitor_id = $1");
+	mlops_windows_reset(w, m->monitor_id);
 	mlops_write_int8(w, m->monitor_id);
 	mlops_write_run(w, "DELETE FROM mlops_private.monitor_window WHERE monitor_id = $1");
 	mlops_write_int8(w, m->monitor_id);
-	mlops_write_run(w, "UPDATE mlops_private.monitor SET counted_until = 0,"
-					" counted_system = 0, published_until = '-infinity',"
+	mlops_write_run(w, "UPDATE mlops_private.monitor SET published_until = '-infinity',"
 					" performance_until = '-infinity', last_row = '-infinity' WHERE monitor_id = $1");
 }
 

@@ -91,7 +91,9 @@ sub make_governed
 		INSERT INTO mlops_private.prediction
 			SELECT prediction_id + 1000000, '2030-01-01 12:00+00', log_xid, system, model_id, value, version, latency_us, shadow, variant, caller, key, label, features, probabilities, share
 			  FROM mlops_private.prediction;});
-	as_role($node, $db, 'ann', q{SELECT mlops.monitor('price', "window" => '1 hour', segments => '{c}');});
+	as_role($node, $db, 'ann', q{
+		SELECT mlops.monitor('price', "window" => '1 hour', segments => '{c}', thresholds => '{"low_n": 10}');
+		SELECT mlops.run_monitor('price', now() + interval '3 hours');});
 	# some acts that are not sealed yet
 	$node->safe_psql($db, q{
 		SET ROLE cat;
@@ -147,6 +149,8 @@ sub governed_facts
 		q{SELECT * FROM mlops.log_sampling},
 		q{SELECT * FROM mlops.outcomes ORDER BY model, key, prediction},
 		q{SELECT (to_jsonb(m) - 'lag')::text FROM mlops.monitors m ORDER BY model},
+		q{SELECT * FROM mlops.drift_windows ORDER BY model, version, window_start},
+		q{SELECT * FROM mlops.drift_report ORDER BY model, version, window_start, kind, feature, baseline},
 		q{SELECT * FROM mlops.policies},
 		q{SELECT * FROM mlops.compliance('risk:2')},
 		q{SELECT * FROM mlops.promotions},

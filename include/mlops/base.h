@@ -35,6 +35,16 @@ extern void mlops_wake_at_commit(int what);
 /* budget.c: refuse before taking (54000), with both numbers; hint says what else to do */
 extern void mlops_budget_check(Size needed, int limit_kb, const char *setting, const char *hint);
 
+/* The same for memory that several takers share. */
+typedef struct MlBudget
+{
+	Size		used;
+	int			limit_kb;
+	const char *setting;		/* that the limit is */
+	const char *hint;
+} MlBudget;
+extern void mlops_budget_take(MlBudget *budget, Size more);
+
 /* lz4.c: compress at once; back again, NULL for bytes that are not such.  Both palloc'd. */
 extern char *mlops_lz4_pack(const char *data, Size len, Size *packed_len);
 extern char *mlops_lz4_unpack(const char *packed, Size packed_len, Size *len);

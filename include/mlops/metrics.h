@@ -18,6 +18,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "mlops/base.h"
 #include "mlops/dataset.h"
 #include "mlops/mlops.h"
 
@@ -33,18 +34,8 @@ typedef struct MlMetrics MlMetrics;
 /* In CurrentMemoryContext. nclasses is 0 for regression. */
 extern MlMetrics *mlops_metrics_begin(MlTask task, int nclasses);
 
-/* Memory that several accumulators share: refused (54000) before more than the limit is taken. */
-typedef struct MlScoreBudget
-{
-	Size		used;
-	int			limit_kb;
-	const char *setting;		/* that the limit is */
-	const char *hint;
-} MlScoreBudget;
-extern void mlops_score_budget_take(MlScoreBudget *budget, Size more);
-
 /* Take the memory for scores out of the budget, which must outlive the accumulator; without one, mlops.training_memory bounds it alone. */
-extern void mlops_metrics_share(MlMetrics *m, MlScoreBudget *budget);
+extern void mlops_metrics_share(MlMetrics *m, MlBudget *budget);
 
 /*
  * n rows: y is the truth (a number or a class index, -1 for a class the model

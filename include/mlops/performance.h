@@ -71,7 +71,7 @@ extern List *mlops_performance(const MlPerformanceQuery *query);
 typedef struct MlEstimation
 {
 	const MlCalibration *calibration;
-	MlScoreBudget *budget;		/* metrics.h */
+	MlBudget   *budget;			/* base.h */
 	MlCbpe		sums;
 	double	   *score;
 	int64		n;

@@ -58,10 +58,6 @@ read_query(FunctionCallInfo fcinfo, MlPerformanceQuery *query)
 		query->width_us = window_width(PG_GETARG_INTERVAL_P(3));
 	query->segment = mlops_arg_text(fcinfo, 4);
 	query->estimate = PG_GETARG_BOOL(5);
-	if (query->estimate)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("performance cannot be estimated without outcomes yet")));
 	if (!PG_ARGISNULL(6))
 	{
 		query->version = PG_GETARG_INT32(6);

@@ -24,3 +24,10 @@ mlops_budget_check(Size needed, int limit_kb, const char *setting,
 					(needed + 1023) / 1024, setting, limit_kb),
 			 hint ? errhint("%s", hint) : 0));
 }
+
+void
+mlops_budget_take(MlBudget *budget, Size more)
+{
+	mlops_budget_check(budget->used + more, budget->limit_kb, budget->setting, budget->hint);
+	budget->used += more;
+}

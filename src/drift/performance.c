@@ -18,11 +18,8 @@
 
 #include <math.h>
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "common/int.h"
-#include "executor/spi.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -35,7 +32,7 @@
 
 #include "performance_private.h"
 
-#define FETCH 1000
+#define ROWS_KEPT 1000			/* before what was made of them is let go */
 
 /* columns of the query */
 enum
@@ -57,7 +54,8 @@ typedef struct Reading
 	MemoryContext of_version;	/* what belongs to the current version, ... */
 	MemoryContext of_window;	/* ... window ... */
 	MemoryContext of_rows;		/* ... and rows */
-	MlScoreBudget budget;
+	int64		ntaken;
+	MlBudget budget;
 
 	/* the current version */
 	Judged		judged;			/* version 0: there is none yet */
@@ -67,6 +65,8 @@ typedef struct Reading
 	bool	   *withheld;
 	double	   *probabilities;
 	bool		any_segmented;	/* has any version the segment? */
+	int			noticed;		/* version that something was said about */
+	bool		is_number;		/* is it a feature that cannot be one? */
 	bool		any_known;		/* is any version still there? */
 
 	/* its current window */
@@ -158,12 +158,12 @@ choose_segments(Reading *r)
 				r->feature = &sig->features[i];
 		if (r->feature == NULL)
 			return;
-		if (r->feature->type != ML_COLUMN_TEXT && r->feature->type != ML_COLUMN_BOOL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("feature \"%s\" cannot be a segment", r->query->segment),
-					 errhint("Segments are features of text or boolean type, or \"%s\".", MLOPS_SEGMENT_VARIANT)));
-		r->kind = r->feature->type == ML_COLUMN_TEXT ? SEGMENT_CATEGORY : SEGMENT_BOOL;
+		if (r->feature->type == ML_COLUMN_TEXT)
+			r->kind = SEGMENT_CATEGORY;
+		else if (r->feature->type == ML_COLUMN_BOOL)
+			r->kind = SEGMENT_BOOL;
+		else
+			r->is_number = true;
 	}
 	if (r->kind != SEGMENT_NONE)
 	{
@@ -179,19 +179,62 @@ finish_version(Reading *r)
 	memset(&r->judged, 0, sizeof(Judged));
 }
 
+/* What estimates of the current version are made from; a NOTICE where there is none. */
+static void
+find_calibration(Reading *r, const MlReference *reference)
+{
+	const MlSignature *sig = r->judged.sig;
+	bool		binary = sig->task == ML_TASK_CLASSIFICATION && sig->nclasses == 2;
+
+	if (binary && reference && reference->calibration.nsteps > 0)
+		r->judged.calibration = &reference->calibration;
+	if (r->judged.version == r->noticed)
+		return;
+	r->noticed = r->judged.version;
+	if (r->judged.calibration == NULL)
+		ereport(NOTICE,
+				(errmsg("performance of version %d cannot be estimated", r->judged.version),
+				 binary ? errdetail("It was stored without a calibration of its probabilities.") :
+				 errdetail("Only that of two classes can be."),
+				 errhint("mlops.drift() tells whether its predictions have changed.")));
+	else if (!reference->held_out)
+		ereport(NOTICE,
+				(errmsg("estimates of version %d are likely too good", r->judged.version),
+				 errdetail("Too few rows were held out, so its probabilities were calibrated on rows it was trained on.")));
+}
+
+/* The signature of the current version, and what else is asked for; false: it is gone. */
+static bool
+load_version(Reading *r)
+{
+	MlResolved	resolved;
+	MlWatched	watched;
+
+	if (r->query->estimate)
+	{
+		if (!mlops_watched_load(r->query->model_id, r->judged.version, &watched))
+			return false;
+		r->judged.sig = watched.model->sig;
+		find_calibration(r, watched.reference);
+		return true;
+	}
+	if (!mlops_registry_version(r->query->model_id, r->judged.version, &resolved))
+		return false;
+	r->judged.sig = mlops_model_cache_get_hashed(resolved.artifact, resolved.hash, r->of_version)->sig;
+	return true;
+}
+
 static void
 begin_version(Reading *r, int version, bool shadow)
 {
 	MemoryContext old = MemoryContextSwitchTo(r->of_version);
-	MlResolved	resolved;
-	const MlSignature *sig;
 
 	r->judged.version = version;
 	r->judged.shadow = shadow;
-	if (mlops_registry_version(r->query->model_id, version, &resolved))
+	if (load_version(r))
 	{
-		sig = mlops_model_cache_get_hashed(resolved.artifact, resolved.hash, r->of_version)->sig;
-		r->judged.sig = sig;
+		const MlSignature *sig = r->judged.sig;
+
 		r->judged.by_name = sort_classes(sig);
 		r->x = palloc(sizeof(double) * Max(sig->width, 1));
 		r->withheld = palloc(sizeof(bool) * Max(sig->nfeatures, 1));
@@ -236,15 +279,6 @@ finish_window(Reading *r)
 	r->budget.used = 0;
 }
 
-/* As date_bin() from 2000-01-01 00:00 UTC on. */
-static TimestampTz
-window_of(TimestampTz at, int64 width)
-{
-	int64		past = at % width;
-
-	return at - past - (past < 0 ? width : 0);
-}
-
 static void
 begin_window(Reading *r, TimestampTz at)
 {
@@ -258,7 +292,7 @@ begin_window(Reading *r, TimestampTz at)
 	r->like.end = query->until;
 	if (query->width_us > 0)
 	{
-		TimestampTz start = window_of(at, query->width_us);
+		TimestampTz start = mlops_window_start(at, query->width_us);
 		TimestampTz end;
 
 		r->like.start = Max(start, query->since);
@@ -352,7 +386,7 @@ find_part(Reading *r, int code)
 	{
 		int			n = Max(code + 1, r->kind == SEGMENT_CATEGORY ? r->feature->ncategories + 3 : 4);
 
-		mlops_score_budget_take(&r->budget, sizeof(Part *) * (n - r->nparts));
+		mlops_budget_take(&r->budget, sizeof(Part *) * (n - r->nparts));
 		r->parts = r->parts ? repalloc(r->parts, sizeof(Part *) * n) : palloc(sizeof(Part *) * n);
 		memset(r->parts + r->nparts, 0, sizeof(Part *) * (n - r->nparts));
 		r->nparts = n;
@@ -435,9 +469,22 @@ take_row(Reading *r, const Datum *values, const bool *nulls)
 	mlops_part_add(find_part(r, code), &r->judged, &row);
 }
 
-static Portal
-open_log(MlWriter *w, const MlPerformanceQuery *query)
+static void
+take_slot(void *arg, TupleTableSlot *slot)
 {
+	Reading    *r = arg;
+	MemoryContext old = CurrentMemoryContext;
+
+	take_row(r, slot->tts_values, slot->tts_isnull);
+	MemoryContextSwitchTo(old);
+	if (++r->ntaken % ROWS_KEPT == 0)
+		MemoryContextReset(r->of_rows);
+}
+
+static void
+read_log(Reading *r, MlWriter *w)
+{
+	const MlPerformanceQuery *query = r->query;
 	bool		features = query->segment && strcmp(query->segment, MLOPS_SEGMENT_VARIANT) != 0;
 
 	mlops_write_int8(w, query->model_id);
@@ -445,48 +492,32 @@ open_log(MlWriter *w, const MlPerformanceQuery *query)
 	mlops_write_time(w, query->until);
 	mlops_write_int4(w, query->version);
 	mlops_write_bool(w, query->shadow);
-	return SPI_cursor_open_with_args(NULL,
-									 psprintf("SELECT p.version, p.shadow, p.happened_at, p.value, p.latency_us,"
-											  " o.value, o.label, p.label, p.probabilities, p.variant, %s"
-											  " FROM mlops_private.prediction p"
-											  " LEFT JOIN mlops_private.outcome o ON o.model_id = p.model_id AND o.key = p.key"
-											  " WHERE p.model_id = $1 AND p.happened_at >= $2 AND p.happened_at < $3"
-											  " AND (p.version = $4 OR $4 = 0) AND ($5 OR NOT p.shadow)"
-											  " ORDER BY p.version, p.shadow%s",
-											  features ? "p.features" : "NULL::bytea",
-											  query->width_us > 0 ? ", p.happened_at" : ""),
-									 w->nargs, w->types, w->values, w->nulls, true, CURSOR_OPT_NO_SCROLL);
-}
-
-static void
-read_log(Reading *r, MlWriter *w)
-{
-	Portal		portal = open_log(w, r->query);
-	MemoryContext context = CurrentMemoryContext;
-	Datum		values[ROW_COLUMNS];
-	bool		nulls[ROW_COLUMNS];
-
-	for (;;)
-	{
-		SPITupleTable *table;
-
-		CHECK_FOR_INTERRUPTS();
-		SPI_cursor_fetch(portal, true, FETCH);
-		table = SPI_tuptable;
-		if (SPI_processed == 0)
-			break;
-		for (uint64 i = 0; i < table->numvals; i++)
-		{
-			heap_deform_tuple(table->vals[i], table->tupdesc, values, nulls);
-			take_row(r, values, nulls);
-		}
-		MemoryContextSwitchTo(context);
-		MemoryContextReset(r->of_rows);
-		SPI_freetuptable(table);
-	}
+	mlops_write_each(w,
+					 psprintf("SELECT p.version, p.shadow, p.happened_at, p.value, p.latency_us,"
+							  " o.value, o.label, p.label, p.probabilities, p.variant, %s"
+							  " FROM mlops_private.prediction p"
+							  " LEFT JOIN mlops_private.outcome o ON o.model_id = p.model_id AND o.key = p.key"
+							  " WHERE p.model_id = $1 AND p.happened_at >= $2 AND p.happened_at < $3"
+							  " AND (p.version = $4 OR $4 = 0) AND ($5 OR NOT p.shadow)"
+							  " ORDER BY p.version, p.shadow%s",
+							  features ? "p.features" : "NULL::bytea",
+							  query->width_us > 0 ? ", p.happened_at" : ""),
+					 take_slot, r);
 	finish_window(r);
 	finish_version(r);
-	SPI_cursor_close(portal);
+}
+
+/* Once all versions are known, and no statement is under way that the message would quote. */
+static void
+check_segment(const Reading *r)
+{
+	if (r->query->segment && (r->is_number || (r->any_known && !r->any_segmented)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 r->is_number ?
+				 errmsg("feature \"%s\" cannot be a segment", r->query->segment) :
+				 errmsg("no version in this part of the log has a feature \"%s\"", r->query->segment),
+				 errhint("Segments are features of text or boolean type, or \"%s\".", MLOPS_SEGMENT_VARIANT)));
 }
 
 List *
@@ -499,7 +530,7 @@ mlops_performance(const MlPerformanceQuery *query)
 	r.result = CurrentMemoryContext;
 	r.budget.limit_kb = mlops_guc_fit_memory;
 	r.budget.setting = "mlops.fit_memory";
-	r.budget.hint = "The AUC needs the score of every row of a window. Ask for shorter windows, or raise mlops.fit_memory.";
+	r.budget.hint = "The AUC needs the score of every row of a window, and every segment has its counts. Ask for shorter windows, or raise mlops.fit_memory.";
 	mlops_log_flush();
 	PushCopiedSnapshot(GetActiveSnapshot());
 	UpdateActiveSnapshotCommandId();
@@ -510,10 +541,6 @@ mlops_performance(const MlPerformanceQuery *query)
 	read_log(&r, &w);
 	mlops_read_end(&w);
 	PopActiveSnapshot();
-	if (query->segment && r.any_known && !r.any_segmented)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("no version in this part of the log has a feature \"%s\"", query->segment),
-				 errhint("Segments are features of text or boolean type, or \"%s\".", MLOPS_SEGMENT_VARIANT)));
+	check_segment(&r);
 	return r.list;
 }

@@ -34,17 +34,23 @@ is_binary(const Judged *judged)
 }
 
 Part *
-mlops_part_make(const Judged *judged, const char *segment, MlScoreBudget *budget)
+mlops_part_make(const Judged *judged, const char *segment, MlBudget *budget)
 {
 	Part	   *part;
 
-	mlops_score_budget_take(budget, sizeof(Part));
+	mlops_budget_take(budget, sizeof(Part));
 	part = palloc0(sizeof(Part));
 	part->segment = segment;
 	if (judged->sig)
 	{
 		part->metrics = mlops_metrics_begin(judged->sig->task, judged->sig->nclasses);
 		mlops_metrics_share(part->metrics, budget);
+	}
+	if (judged->calibration)
+	{
+		part->estimation = palloc0(sizeof(MlEstimation));
+		part->estimation->calibration = judged->calibration;
+		part->estimation->budget = budget;
 	}
 	return part;
 }
@@ -143,6 +149,8 @@ mlops_part_add(Part *part, const Judged *judged, const LoggedRow *row)
 		part->nselected += row->value > 0.5;
 	if (row->known)
 		add_known(part, judged, row);
+	if (part->estimation)
+		mlops_estimation_add(part->estimation, row->value, row->value > 0.5);
 }
 
 static List *
@@ -165,6 +173,24 @@ static double
 share(int64 part, int64 whole)
 {
 	return whole > 0 ? (double) part / (double) whole : NAN;
+}
+
+static List *
+report_estimate(List *list, const Part *part, const MlPerformance *like, MemoryContext context)
+{
+	MlPerformance estimated = *like;
+	MlEstimate	e;
+	int64		n = part->estimation->n;
+
+	mlops_estimation_finish(part->estimation, &e);
+	estimated.estimated = true;
+	estimated.calibration_error = part->estimation->calibration->error;
+	list = put(list, &estimated, context, "accuracy", e.rates.accuracy, n);
+	list = put(list, &estimated, context, "precision_score", e.rates.precision, n);
+	list = put(list, &estimated, context, "recall_score", e.rates.recall, n);
+	list = put(list, &estimated, context, "f1", e.rates.f1, n);
+	list = put(list, &estimated, context, "auc", e.roc_auc, n);
+	return put(list, &estimated, context, "false_positive_rate", 1 - e.rates.specificity, n);
 }
 
 List *
@@ -195,8 +221,11 @@ mlops_part_report(List *list, Part *part, const Judged *judged, const MlPerforma
 	list = put(list, &of_part, context, "latency_p50_ms", latency_quantile(part, 0.5), part->npredictions);
 	list = put(list, &of_part, context, "latency_p95_ms", latency_quantile(part, 0.95), part->npredictions);
 	list = put(list, &of_part, context, "latency_p99_ms", latency_quantile(part, 0.99), part->npredictions);
-	return put(list, &of_part, context, "skipped",
+	list = put(list, &of_part, context, "skipped",
 			   share(part->npredictions - part->nanswered, part->npredictions), part->npredictions);
+	if (part->estimation)
+		list = report_estimate(list, part, &of_part, context);
+	return list;
 }
 
 /* The least and greatest of a rate; NaN where no group has it. */

@@ -64,7 +64,7 @@ typedef struct Part
 /* performance_part.c */
 
 /* An empty one in CurrentMemoryContext; what it takes is counted in the budget. */
-extern Part *mlops_part_make(const Judged *judged, const char *segment, MlScoreBudget *budget);
+extern Part *mlops_part_make(const Judged *judged, const char *segment, MlBudget *budget);
 
 /* In the part's memory context. */
 extern void mlops_part_add(Part *part, const Judged *judged, const LoggedRow *row);

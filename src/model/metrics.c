@@ -45,7 +45,7 @@ struct MlMetrics
 	MlBin		bins[MLOPS_ECE_BINS];
 	ScoreList	pos;			/* binary: scores for the AUC */
 	ScoreList	neg;
-	MlScoreBudget *budget;		/* of scores; NULL: mlops.training_memory, for these alone */
+	MlBudget *budget;		/* of scores; NULL: mlops.training_memory, for these alone */
 };
 
 /*
@@ -65,20 +65,10 @@ mlops_metrics_begin(MlTask task, int nclasses)
 }
 
 /*
- * mlops_score_budget_take - count memory before it is taken, or error 54000
- */
-void
-mlops_score_budget_take(MlScoreBudget *budget, Size more)
-{
-	mlops_budget_check(budget->used + more, budget->limit_kb, budget->setting, budget->hint);
-	budget->used += more;
-}
-
-/*
  * mlops_metrics_share - the memory of scores comes out of the budget
  */
 void
-mlops_metrics_share(MlMetrics *m, MlScoreBudget *budget)
+mlops_metrics_share(MlMetrics *m, MlBudget *budget)
 {
 	m->budget = budget;
 }
@@ -92,7 +82,7 @@ push_score(MlMetrics *m, ScoreList *list, double score, double w)
 		int64		room = list->room == 0 ? 1024 : list->room * 2;
 
 		if (m->budget)
-			mlops_score_budget_take(m->budget, (Size) (room - list->room) * sizeof(MlScore));
+			mlops_budget_take(m->budget, (Size) (room - list->room) * sizeof(MlScore));
 		else
 			mlops_budget_check((Size) (m->pos.room + m->neg.room + room) * sizeof(MlScore),
 							   mlops_guc_training_memory, "mlops.training_memory",

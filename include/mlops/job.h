@@ -69,6 +69,9 @@ extern bool mlops_job_monitor_step(const MlJob *job, MlJobWork *work);
 /* In a write section: the monitor's job, which is of the role that asks from now on; its number and, palloc'd in the caller's context, name. */
 extern int64 mlops_job_of_monitor(MlWriter *w, const struct MlMonitor *monitor, char **name);
 
+/* log_upkeep.c: kind "log" */
+extern bool mlops_job_log_step(const MlJob *job, MlJobWork *work);
+
 /* job_plan.c: inside a write section */
 
 typedef struct MlJobPlan

@@ -25,7 +25,7 @@ typedef struct MlRetentionRule
 	Interval   *maximum;
 } MlRetentionRule;
 
-/* Error 22023 for another kind than "audit", "snapshots" and "alerts". */
+/* Error 22023 for another kind than "audit", "log", "snapshots" and "alerts". */
 extern void mlops_retention_kind_check(const char *kind);
 
 /* Store a rule and record it; error 22023 where the bounds make no sense. */
@@ -69,7 +69,7 @@ typedef struct MlRetained
 extern void mlops_audit_retain(MlWriter *w, MlRetained *out);
 
 /* lifecycle/apply_retention.c: all kinds */
-#define MLOPS_RETAINED_KINDS 3
+#define MLOPS_RETAINED_KINDS 4
 #define MLOPS_ALERTS_KEPT "1 year"	/* closed ones, where no rule is set */
 extern void mlops_retention_apply(MlWriter *w, MlRetained *out);
 

@@ -7,7 +7,7 @@ CREATE TABLE mlops_private.retention_rule (
     set_by     name NOT NULL,
     set_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT retention_rule_pkey PRIMARY KEY (kind),
-    CONSTRAINT retention_rule_kind_check CHECK (kind IN ('audit', 'snapshots', 'alerts'))
+    CONSTRAINT retention_rule_kind_check CHECK (kind IN ('audit', 'log', 'snapshots', 'alerts'))
 );
 COMMENT ON TABLE mlops_private.retention_rule
   IS 'how long things of a kind are kept at least and at most; without a row nothing is enforced';

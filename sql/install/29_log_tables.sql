@@ -50,7 +50,8 @@ CREATE TABLE mlops_private.prediction_default
     CONSTRAINT prediction_default_pkey PRIMARY KEY (prediction_id)
 ) DEFAULT USING heap;
 CREATE INDEX prediction_default_happened_at_idx
-    ON mlops_private.prediction_default USING brin (happened_at, log_xid);
+    ON mlops_private.prediction_default USING brin (happened_at, log_xid)
+    WITH (autosummarize = on);
 CREATE INDEX prediction_default_key_idx
     ON mlops_private.prediction_default (key, model_id)
     WHERE key IS NOT NULL;

@@ -11,7 +11,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'mlops_set_retention'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION mlops.set_retention(text, interval, interval)
-  IS 'say how long things of a kind (audit, snapshots, alerts) are kept at least and at most; null is no bound';
+  IS 'say how long things of a kind (audit, log, snapshots, alerts) are kept at least and at most; null is no bound';
 
 CREATE FUNCTION mlops.apply_retention(
     OUT kind text,

@@ -15,7 +15,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'mlops_schedule'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION mlops.schedule(text, text, interval, jsonb, timestamptz)
-  IS 'have a job done from start on, every so often or (null) once; kinds are audit, monitor, retention and train';
+  IS 'have a job done from start on, every so often or (null) once; kinds are audit, log, monitor, retention and train';
 
 CREATE FUNCTION mlops.unschedule(
     name text,
@@ -64,7 +64,7 @@ CREATE PROCEDURE mlops.run_due_jobs(
 AS 'MODULE_PATHNAME', 'mlops_run_due_jobs'
 LANGUAGE C;
 COMMENT ON PROCEDURE mlops.run_due_jobs(integer)
-  IS 'do what is due: the jobs of the current user and, with the privilege audit, sealing and retention; for any scheduler';
+  IS 'do what is due: the jobs of the current user and, with the privilege audit, sealing, retention and days of the log; for any scheduler';
 
 CREATE VIEW mlops.jobs WITH (security_barrier) AS
 SELECT j.job_id AS job,

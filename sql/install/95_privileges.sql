@@ -26,6 +26,7 @@ GRANT SELECT ON mlops.aliases TO PUBLIC;
 GRANT SELECT ON mlops.alias_history TO PUBLIC;
 GRANT SELECT ON mlops.routes TO PUBLIC;
 GRANT SELECT ON mlops.log_sampling TO PUBLIC;
+GRANT SELECT ON mlops.log_partitions TO PUBLIC;
 GRANT SELECT ON mlops.privileges TO PUBLIC;
 GRANT SELECT ON mlops.grants TO PUBLIC;
 GRANT SELECT ON mlops.cards TO PUBLIC;

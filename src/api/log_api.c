@@ -12,6 +12,7 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -21,11 +22,13 @@
 #include "mlops/jsonb_out.h"
 #include "mlops/log.h"
 #include "mlops/model.h"
+#include "mlops/partition.h"
 #include "mlops/store.h"
 
 #include "model_arg.h"
 
 PG_FUNCTION_INFO_V1(mlops_log_features);
+PG_FUNCTION_INFO_V1(mlops_log_upkeep_now);
 PG_FUNCTION_INFO_V1(mlops_set_log_sampling);
 PG_FUNCTION_INFO_V1(mlops_logged_features);
 PG_FUNCTION_INFO_V1(mlops_logged_probabilities);
@@ -181,4 +184,34 @@ mlops_set_log_sampling(PG_FUNCTION_ARGS)
 	values[0] = CStringGetTextDatum(model);
 	values[1] = Float4GetDatum((float4) share);
 	return mlops_result_row(fcinfo, values, nulls);
+}
+
+Datum
+mlops_log_upkeep_now(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MlWriter	w;
+	List	   *lines = NIL;
+	ListCell   *cell;
+
+	mlops_rights_require_database(ML_PRIVILEGE_AUDIT, "tend the prediction log");
+	InitMaterializedSRF(fcinfo, 0);
+	mlops_log_flush();
+	mlops_write_begin(&w, "mlops.log_upkeep()");
+	while (mlops_log_upkeep(&w, &lines))
+		CHECK_FOR_INTERRUPTS();
+	mlops_write_end(&w);
+	foreach(cell, lines)
+	{
+		MlUpkeepLine *line = lfirst(cell);
+		Datum		values[4];
+		bool		nulls[4] = {false, false, line->rows < 0, line->detail == NULL};
+
+		values[0] = CStringGetTextDatum(line->action);
+		values[1] = CStringGetTextDatum(line->object);
+		values[2] = Int64GetDatum(line->rows);
+		values[3] = line->detail ? CStringGetTextDatum(line->detail) : (Datum) 0;
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }

@@ -21,12 +21,12 @@
 void
 mlops_retention_kind_check(const char *kind)
 {
-	if (strcmp(kind, "audit") != 0 && strcmp(kind, "snapshots") != 0 &&
-		strcmp(kind, "alerts") != 0)
+	if (strcmp(kind, "audit") != 0 && strcmp(kind, "log") != 0 &&
+		strcmp(kind, "snapshots") != 0 && strcmp(kind, "alerts") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown kind of things to keep"),
-				 errhint("Kinds are audit, snapshots and alerts.")));
+				 errhint("Kinds are audit, log, snapshots and alerts.")));
 }
 
 static void

@@ -107,10 +107,23 @@ retain_alerts(MlWriter *w, MlRetained *out)
 	}
 }
 
+/* Whole days go, and wait for locks: that is for jobs (worker/log_upkeep.c). */
+static void
+tell_about_log(MlWriter *w, MlRetained *out)
+{
+	TimestampTz before;
+
+	memset(out, 0, sizeof(MlRetained));
+	out->kind = "log";
+	out->detail = mlops_retention_maximum(w, "log", &before) ?
+		"goes with mlops.log_upkeep() and CALL mlops.run_due_jobs()" : "no maximum is set";
+}
+
 void
 mlops_retention_apply(MlWriter *w, MlRetained *out)
 {
 	mlops_audit_retain(w, &out[0]);
-	retain_snapshots(w, &out[1]);
-	retain_alerts(w, &out[2]);
+	tell_about_log(w, &out[1]);
+	retain_snapshots(w, &out[2]);
+	retain_alerts(w, &out[3]);
 }

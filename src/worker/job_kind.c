@@ -71,6 +71,7 @@ retain(const MlJob *job, MlJobWork *work)
 
 static const MlJobKind kinds[] = {
 	{"audit", check_none, seal},
+	{"log", check_none, mlops_job_log_step},
 	{"monitor", mlops_job_monitor_check, mlops_job_monitor_step},
 	{"retention", check_none, retain},
 	{"train", mlops_job_train_check, mlops_job_train_step},

@@ -42,11 +42,11 @@ commit_here(const char *command, Oid role)
 				 errhint("Use SET ROLE instead of SET LOCAL ROLE.")));
 }
 
-/* What is always due for those who may: seal, anchor, apply retention. */
+/* What is always due for those who may: seal, anchor, apply retention, make days of the log. */
 static void
 run_built_in(const char *command, Oid role, TimestampTz deadline)
 {
-	static const char *const kinds[] = {"audit", "retention"};
+	static const char *const kinds[] = {"audit", "retention", "log"};
 
 	for (int i = 0; i < (int) lengthof(kinds); i++)
 	{

@@ -87,6 +87,8 @@ sub make_governed
 		COMMENT ON TABLE mlops_private.prediction_20300101 IS 'predictions of a day';
 		SELECT count(mlops.score('price', r, r.id::text)) FROM rows r WHERE id <= 20;
 		SELECT mlops.set_log_sampling('risk', 0.5);
+		SELECT * FROM mlops.log_upkeep();
+		SELECT mlops.set_retention('log', '1 month', '10 years');
 		SELECT mlops.record_outcome('price', '7', 12.5), mlops.record_outcome('risk', '7', 'true');
 		INSERT INTO mlops_private.prediction
 			SELECT prediction_id + 1000000, '2030-01-01 12:00+00', log_xid, system, model_id, value, version, latency_us, shadow, variant, caller, key, label, features, probabilities, share
@@ -147,6 +149,7 @@ sub governed_facts
 		q{SELECT number, kind, failed, n, passed FROM mlops.validate('public.rows', model => 'risk')},
 		q{SELECT * FROM mlops.predictions ORDER BY prediction},
 		q{SELECT * FROM mlops.log_sampling},
+		q{SELECT partition, day FROM mlops.log_partitions ORDER BY 1},
 		q{SELECT * FROM mlops.outcomes ORDER BY model, key, prediction},
 		q{SELECT (to_jsonb(m) - 'lag')::text FROM mlops.monitors m ORDER BY model},
 		q{SELECT * FROM mlops.drift_windows ORDER BY model, version, window_start},

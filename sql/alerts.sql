@@ -120,6 +120,61 @@ SELECT name FROM mlops.unschedule('nightly');
 SELECT name FROM mlops.unschedule('first');
 SELECT state FROM mlops.alerts WHERE kind = 'job';
 
+-- relations that the versions in use need: the source of the training ...
+RESET ROLE;
+CREATE FUNCTION alerts_test.run(OUT raised integer, OUT cleared integer, OUT open text) LANGUAGE plpgsql AS $$
+BEGIN
+	SELECT r.raised, r.cleared INTO raised, cleared FROM mlops.run_monitor('alerts_s') r;
+	SELECT string_agg(severity || ' ' || subject, ', ' ORDER BY subject COLLATE "C") INTO open
+	  FROM mlops.alerts WHERE kind = 'schema' AND closed IS NULL;
+END $$;
+SET ROLE regress_mlops_ann;
+CREATE TABLE alerts_test.base AS SELECT x, x * 0.5 AS "Odd.", 'c' || x % 3 AS c, 'unused' AS u, 2 * x AS y FROM generate_series(1, 40) x;
+CREATE VIEW alerts_test.seen AS SELECT x + 1 AS a, "Odd." AS b, c, y FROM alerts_test.base WHERE u <> '';
+SELECT version FROM mlops.train('alerts_s', 'SELECT s.a, s.b * r.x AS b, s.c, s.y FROM alerts_test.seen s JOIN alerts_test.rows r ON r.x = s.a', 'y', 'linear_regression');
+SELECT model FROM mlops.monitor('alerts_s');
+SELECT * FROM alerts_test.run();
+-- another type of the same family, more columns, and columns that no feature is made of
+ALTER TABLE alerts_test.base ADD z integer;
+RESET ROLE;
+ALTER TABLE alerts_test.rows ALTER x TYPE bigint, DROP y;
+SELECT * FROM alerts_test.run();
+-- another family, a name that is gone, the relation gone
+ALTER TABLE alerts_test.rows ALTER x TYPE text;
+SELECT * FROM alerts_test.run();
+ALTER TABLE alerts_test.base RENAME "Odd." TO odd;
+SELECT * FROM alerts_test.run();
+SELECT * FROM alerts_test.run();
+ALTER TABLE alerts_test.rows RENAME TO rows_then;
+SELECT * FROM alerts_test.run();
+ALTER TABLE alerts_test.rows_then RENAME TO rows;
+ALTER TABLE alerts_test.rows ALTER x TYPE integer USING x::integer;
+SELECT * FROM alerts_test.run();
+ALTER TABLE alerts_test.base RENAME odd TO "Odd.";
+SELECT * FROM alerts_test.run();
+-- ... and tables with a trigger of ours, if their owner may predict
+SET ROLE regress_mlops_ann;
+CREATE TABLE alerts_test.inbox (a integer, b double precision, risk double precision);
+CREATE TRIGGER score BEFORE INSERT ON alerts_test.inbox FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('alerts_s@champion', 'risk');
+SET ROLE regress_mlops_nobody;
+CREATE TABLE alerts_test.spoof (risk double precision);
+CREATE TRIGGER score BEFORE INSERT ON alerts_test.spoof FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('alerts_s', 'risk');
+SET ROLE regress_mlops_ann;
+SELECT * FROM alerts_test.run();
+ALTER TABLE alerts_test.inbox ADD c text;
+SELECT * FROM alerts_test.run();
+ALTER TABLE alerts_test.inbox ALTER b TYPE boolean USING b > 0;
+SELECT * FROM alerts_test.run();
+ALTER TABLE alerts_test.inbox DISABLE TRIGGER score;
+SELECT * FROM alerts_test.run();
+-- a version that no alias points to any more
+ALTER TABLE alerts_test.base RENAME c TO d;
+SELECT * FROM alerts_test.run();
+SELECT version FROM mlops.train('alerts_s', 'SELECT a, b, c, y FROM alerts_test.seen', 'y', 'linear_regression', alias => 'champion');
+SELECT * FROM alerts_test.run();
+SELECT version, subject, state FROM mlops.alerts WHERE model = 'alerts_s' ORDER BY alert DESC LIMIT 3;
+SELECT versions FROM mlops.drop_model('alerts_s');
+
 -- closed ones are kept for a year, or as the rule says; a hold keeps them, too
 RESET ROLE;
 UPDATE mlops_private.alert SET closed = closed - interval '364 days' WHERE closed IS NOT NULL;

@@ -57,11 +57,11 @@ extern int64 mlops_alerts_supersede(MlWriter *w, int64 model_id);
 
 /*
  * drift/alert_schema.c; inside a write section.  Raise, and close, the alerts of
- * kind "schema" of a version: relations that its training read, and tables whose
- * triggers score with the model, that lost a column or changed its type.
- * Returns how many are new.
+ * kind "schema" of all versions that an alias points to: relations that their
+ * training read, and tables whose triggers score with the model, that lost a
+ * column or changed its type.  Adds to *raised and *cleared.
  */
-extern int	mlops_alerts_schema_check(MlWriter *w, int64 model_id, int version);
+extern void mlops_alerts_schema_check(MlWriter *w, int64 model_id, int *raised, int *cleared);
 
 /* drift/alert_act.c: what people do; a write section of its own each, and audited.  Needs ML_PRIVILEGE_LOGS. */
 

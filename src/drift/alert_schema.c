@@ -170,8 +170,8 @@ check_triggers(MlWriter *w, Findings *findings)
 			check_table(findings, relids[i], sig);
 }
 
-/* Close those that are open and were not found again. */
-static void
+/* Close those that are open and were not found again; returns how many. */
+static int
 clear_others(MlWriter *w, const Findings *findings)
 {
 	int			n = list_length(findings->subjects);
@@ -182,17 +182,16 @@ clear_others(MlWriter *w, const Findings *findings)
 	mlops_write_int8(w, findings->key.model_id);
 	mlops_write_int4(w, findings->key.version);
 	mlops_write_datum(w, TEXTARRAYOID, PointerGetDatum(construct_array(subjects, n, TEXTOID, -1, false, TYPALIGN_INT)));
-	mlops_write_run(w, "UPDATE mlops_private.alert SET state = 'closed', closed = clock_timestamp()"
-					" WHERE model_id = $1 AND version = $2 AND kind = 'schema'"
-					" AND state IN ('open', 'acknowledged') AND subject <> ALL ($3)");
+	return (int) mlops_write_run(w, "UPDATE mlops_private.alert SET state = 'closed', closed = clock_timestamp()"
+								 " WHERE model_id = $1 AND version = $2 AND kind = 'schema'"
+								 " AND state IN ('open', 'acknowledged') AND subject <> ALL ($3)");
 }
 
-int
-mlops_alerts_schema_check(MlWriter *w, int64 model_id, int version)
+static void
+check_version(MlWriter *w, int64 model_id, int version, int *raised, int *cleared)
 {
 	Findings	findings = {{model_id, version, "schema", NULL}, NIL, NIL};
 	MlAlertFacts facts = {ML_DRIFT_NONE, "columns", NAN, NAN, 0, 0};
-	int			opened = 0;
 
 	check_source(w, &findings);
 	check_triggers(w, &findings);
@@ -203,8 +202,22 @@ mlops_alerts_schema_check(MlWriter *w, int64 model_id, int version)
 		CHECK_FOR_INTERRUPTS();
 		key.subject = list_nth(findings.subjects, i);
 		facts.severity = list_nth_int(findings.severities, i);
-		opened += mlops_alert_raise(w, &key, &facts);
+		*raised += mlops_alert_raise(w, &key, &facts);
 	}
-	clear_others(w, &findings);
-	return opened;
+	*cleared += clear_others(w, &findings);
+}
+
+void
+mlops_alerts_schema_check(MlWriter *w, int64 model_id, int *raised, int *cleared)
+{
+	int		   *versions;
+	uint64		n;
+
+	mlops_write_int8(w, model_id);
+	n = mlops_write_run(w, "SELECT DISTINCT version FROM mlops_private.alias WHERE model_id = $1 ORDER BY version");
+	versions = palloc((n + 1) * sizeof(int));
+	for (uint64 i = 0; i < n; i++)
+		versions[i] = DatumGetInt32(mlops_write_result(i, 1));
+	for (uint64 i = 0; i < n; i++)
+		check_version(w, model_id, versions[i], raised, cleared);
 }

@@ -192,6 +192,7 @@ mlops_monitor_run(const char *command, const char *model, TimestampTz as_of, MlM
 		publish(&run, starts[i]);
 	out->more |= mlops_performance_judge(&run.w, &run.m, run.now - run.m.lateness_us, out);
 	judge_silence(&run);
+	mlops_alerts_schema_check(&run.w, model_id, &out->raised, &out->cleared);
 	store_progress(&run);
 	out->published_until = run.m.published_until;
 	mlops_write_end(&run.w);

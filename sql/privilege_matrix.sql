@@ -63,6 +63,8 @@ mlops.unsilence_alerts(text,text,text)|mlops.unsilence_alerts(%L)
 mlops.monitor(text,interval,interval,jsonb,text[],text,interval)|mlops.monitor(%L)
 mlops.unmonitor(text)|mlops.unmonitor(%L)
 mlops.run_monitor(text,timestamp with time zone)|mlops.run_monitor(%L)
+mlops.retrain_policy(text,text,text,interval,interval,name,interval,jsonb,text,double precision,bigint,text,double precision,timestamp with time zone)|mlops.retrain_policy(%L, 'drift')
+mlops.drop_retrain_policy(text)|mlops.drop_retrain_policy(%L)
 mlops.set_stage(text,integer,text)|mlops.set_stage(%L, 1, 'candidate')
 mlops.compliance(text)|mlops.compliance(%L)
 mlops.request_promotion(text,integer,text,text,interval)|mlops.request_promotion(%L, 1, 'guarded')
@@ -102,7 +104,10 @@ SELECT is_new FROM mlops.raise_alert('regress_matrix', 'a rule');
 SELECT kind FROM mlops.silence_alerts('regress_matrix', 'job');
 SELECT job FROM mlops.monitor('regress_matrix');
 SELECT rows, windows FROM mlops.run_monitor('regress_matrix', now() + interval '2 days');
+SELECT trigger FROM mlops.retrain_policy('regress_matrix', 'drift');
 RESET ROLE;
+INSERT INTO mlops_private.retraining (model_id, trigger_kind, cause, source, metric, decision, reason, run_by, started)
+	SELECT model_id, trigger_kind, 'test', source, metric, 'failed', 'test', set_by, now() FROM mlops_private.retrain_policy;
 SELECT count(mlops.grant_model(model, role::name, privilege)) AS granted FROM roles, (VALUES ('regress_matrix'), ('regress_matrix_routed')) AS m (model) WHERE privilege NOT IN ('owner', 'none');
 
 -- what a call says, with the model's name and the role's taken out; its effects are undone

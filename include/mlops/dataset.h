@@ -166,6 +166,9 @@ extern bool (*mlops_source_stored) (const char *text, MlStoredSource *stored);
 extern void mlops_source_keep(MlSource *source);
 extern void mlops_source_forget(MlSource *source);
 
+/* Could another reading give other rows, by volatile functions, TABLESAMPLE, LIMIT, aggregates and the like? */
+extern bool mlops_source_is_fickle(MlSource *source);
+
 /* dataset.c */
 
 /* What train() asks for, unpacked. */

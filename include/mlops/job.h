@@ -72,6 +72,13 @@ extern int64 mlops_job_of_monitor(MlWriter *w, const struct MlMonitor *monitor, 
 /* log_upkeep.c: kind "log" */
 extern bool mlops_job_log_step(const MlJob *job, MlJobWork *work);
 
+/* Inside the write section that records it: a run failed.  What the kind has to say about it. */
+extern void mlops_job_failed(MlWriter *w, const MlJob *job, const char *sqlstate, const char *message);
+
+/* job_retrain.c: kind "retrain", of which retrain policies make the jobs */
+extern void mlops_job_retrain_check(Jsonb *arguments);	/* always error 22023 */
+extern bool mlops_job_retrain_step(const MlJob *job, MlJobWork *work);
+
 /* job_plan.c: inside a write section */
 
 typedef struct MlJobPlan

@@ -52,6 +52,8 @@ GRANT SELECT ON mlops.predictions TO PUBLIC;
 GRANT SELECT ON mlops.outcomes TO PUBLIC;
 GRANT SELECT ON mlops.alerts TO PUBLIC;
 GRANT SELECT ON mlops.alert_silences TO PUBLIC;
+GRANT SELECT ON mlops.retrain_policies TO PUBLIC;
+GRANT SELECT ON mlops.retrainings TO PUBLIC;
 
 -- functions inside views run as the user who asks; the schema stays closed to names
 GRANT EXECUTE ON FUNCTION mlops_private.may(bigint, text) TO PUBLIC;

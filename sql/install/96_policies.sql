@@ -165,3 +165,11 @@ CREATE POLICY readers ON mlops_private.alert FOR SELECT
 ALTER TABLE mlops_private.alert_silence ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON mlops_private.alert_silence FOR SELECT
     USING (mlops_private.may(model_id, 'read'));
+
+ALTER TABLE mlops_private.retrain_policy ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.retrain_policy FOR SELECT
+    USING (mlops_private.may(model_id, 'train') OR mlops_private.may(model_id, 'manage'));
+
+ALTER TABLE mlops_private.retraining ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON mlops_private.retraining FOR SELECT
+    USING (mlops_private.may(model_id, 'train') OR mlops_private.may(model_id, 'manage'));

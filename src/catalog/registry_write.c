@@ -363,6 +363,9 @@ mlops_registry_drop_model(const char *name)
 	mlops_write_run(&w, "DELETE FROM mlops_private.model_grant WHERE model_id = $1");
 	/* that of its monitor, which goes with it; one that is running fails by itself */
 	mlops_write_int8(&w, model.model_id);
+	mlops_write_run(&w, "DELETE FROM mlops_private.job j USING mlops_private.retrain_policy p"
+					" WHERE p.model_id = $1 AND j.job_id = p.job_id AND j.state <> 'running'");
+	mlops_write_int8(&w, model.model_id);
 	mlops_write_run(&w, "DELETE FROM mlops_private.job j USING mlops_private.monitor o"
 					" WHERE o.model_id = $1 AND j.job_id = o.job_id AND j.state <> 'running'");
 	mlops_write_int8(&w, model.model_id);

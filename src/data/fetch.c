@@ -133,6 +133,12 @@ mlops_query_is_fickle(Query *query)
 		fickle_walker((Node *) query, NULL);
 }
 
+bool
+mlops_source_is_fickle(MlSource *source)
+{
+	return mlops_query_is_fickle(mlops_source_analyze(source));
+}
+
 MlReadingRole
 mlops_reading_role(void)
 {

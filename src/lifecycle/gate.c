@@ -141,6 +141,14 @@ mlops_gate_try(MlWriter *w, const MlLocked *model, const char *alias, int versio
 	Gate		gate;
 
 	look(w, model, alias, version, &gate);
+	if (gate.routed)
+	{
+		ereport(NOTICE,
+				(errmsg("alias \"%s\" of model \"%s\" does not move while the route gives it rows",
+						alias, model->name),
+				 errdetail("The policy in force protects other aliases, but not this one.")));
+		return false;
+	}
 	if (gate.missing != NIL)
 	{
 		ereport(NOTICE,

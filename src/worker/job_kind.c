@@ -17,6 +17,7 @@
 #include "mlops/job.h"
 #include "mlops/jsonb_out.h"
 #include "mlops/retention.h"
+#include "mlops/retrain.h"
 
 /* How many events one transaction seals. */
 #define SEAL_BATCH	10000
@@ -74,8 +75,16 @@ static const MlJobKind kinds[] = {
 	{"log", check_none, mlops_job_log_step},
 	{"monitor", mlops_job_monitor_check, mlops_job_monitor_step},
 	{"retention", check_none, retain},
+	{"retrain", mlops_job_retrain_check, mlops_job_retrain_step},
 	{"train", mlops_job_train_check, mlops_job_train_step},
 };
+
+void
+mlops_job_failed(MlWriter *w, const MlJob *job, const char *sqlstate, const char *message)
+{
+	if (job->kind != NULL && job->kind->step == mlops_job_retrain_step)
+		mlops_retrain_failed(w, job->job_id, sqlstate, message);
+}
 
 const MlJobKind *
 mlops_job_kind(const char *name)

@@ -143,6 +143,8 @@ finish(const char *command, const MlJob *job, MlJobOutcome outcome, const MlJobW
 	mlops_write_begin(&w, command);
 	suspended = mlops_job_finish(&w, job, outcome, work,
 								 error ? unpack_sql_state(error->sqlerrcode) : NULL, message);
+	if (outcome == ML_JOB_FAILED)
+		mlops_job_failed(&w, job, unpack_sql_state(error->sqlerrcode), message);
 	mlops_write_end(&w);
 	if (outcome == ML_JOB_FAILED)
 		ereport(WARNING,

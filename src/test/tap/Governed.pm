@@ -96,6 +96,10 @@ sub make_governed
 	as_role($node, $db, 'ann', q{
 		SELECT mlops.monitor('price', "window" => '1 hour', segments => '{c}', thresholds => '{"low_n": 10}');
 		SELECT mlops.run_monitor('price', now() + interval '3 hours');});
+	# a retraining, whose policy waits for another
+	as_role($node, $db, 'ann', q{
+		SELECT mlops.retrain_policy('price', 'schedule', every => '1 year', cooldown => '30 days', budget => '{"rows": 100000}', promote_alias => 'fresh', start => now());
+		CALL mlops.run_due_jobs();});
 	# some acts that are not sealed yet
 	$node->safe_psql($db, q{
 		SET ROLE cat;
@@ -154,6 +158,8 @@ sub governed_facts
 		q{SELECT (to_jsonb(m) - 'lag')::text FROM mlops.monitors m ORDER BY model},
 		q{SELECT * FROM mlops.drift_windows ORDER BY model, version, window_start},
 		q{SELECT * FROM mlops.drift_report ORDER BY model, version, window_start, kind, feature, baseline},
+		q{SELECT r::text FROM mlops.retrain_policies r ORDER BY model},
+		q{SELECT r::text FROM mlops.retrainings r ORDER BY retraining},
 		q{SELECT * FROM mlops.policies},
 		q{SELECT * FROM mlops.compliance('risk:2')},
 		q{SELECT * FROM mlops.promotions},

@@ -34,7 +34,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'mlops_unmonitor'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION mlops.unmonitor(text)
-  IS 'stop watching a model, and forget its windows and verdicts; alerts and the prediction log stay';
+  IS 'stop watching a model, and forget its windows and verdicts; its alerts are closed, the prediction log stays';
 
 CREATE FUNCTION mlops.run_monitor(
     model text,

@@ -17,12 +17,12 @@ bool
 mlops_watched_load(int64 model_id, int version, MlWatched *out)
 {
 	MlResolved	resolved;
+	MlModel    *model;
 
 	if (!mlops_registry_version(model_id, version, &resolved))
 		return false;
 	out->version = version;
-	out->model = mlops_model_cache_get_hashed(resolved.artifact, resolved.hash,
-											  CurrentMemoryContext);
-	out->reference = NULL;
+	out->reference = mlops_model_reference(resolved.artifact, &model);
+	out->model = model;
 	return true;
 }

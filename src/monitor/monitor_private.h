@@ -158,6 +158,9 @@ typedef struct MlAlertCase
 extern void mlops_streak_settle(MlWriter *w, const MlMonitor *m, int version, bool retired, MlStreak *streak,
 								const MlAlertCase *what, MlMonitorRun *run);
 
+/* Close open alerts that nothing watches any more; all: those of the monitor. */
+extern void mlops_alerts_forget(MlWriter *w, const MlMonitor *m, bool all);
+
 /* window_verdict.c: judge a window of a version, store it and act */
 extern void mlops_window_publish(MlWriter *w, const MlMonitor *m, MlWatch *watch, const MlWindow *window,
 								 MlMonitorRun *run);

@@ -25,6 +25,8 @@
 #include "mlops/performance.h"
 #include "mlops/window.h"
 
+#include "monitor_private.h"
+
 #define MAX_SEGMENTS	16
 
 #define MIN_WIDTH		USECS_PER_MINUTE
@@ -228,6 +230,18 @@ reset(MlWriter *w, MlMonitor *m)
 					" performance_until = '-infinity', last_row = '-infinity' WHERE monitor_id = $1");
 }
 
+/* A rule that was not there: it does not look back beyond what outcomes may still come for. */
+static void
+judge_performance_from_now(MlWriter *w, MlMonitor *m)
+{
+	if (TIMESTAMP_IS_NOBEGIN(m->published_until))
+		return;
+	m->performance_until = m->published_until - m->thresholds.performance_delay_us;
+	mlops_write_int8(w, m->monitor_id);
+	mlops_write_time(w, m->performance_until);
+	mlops_write_run(w, "UPDATE mlops_private.monitor SET performance_until = $2 WHERE monitor_id = $1");
+}
+
 static void
 store(MlWriter *w, bool is_new, MlMonitor *m)
 {
@@ -260,9 +274,11 @@ mlops_monitor_set(MlWriter *w, const MlMonitorWish *wish, MlMonitor *out)
 	MlLocked	model;
 	bool		is_new;
 	bool		is_cut_anew;
+	bool		had_performance;
 
 	mlops_registry_lock(w, wish->model, ML_PRIVILEGE_LOGS, false, &model);
 	is_new = !mlops_monitor_load(w, model.model_id, out);
+	had_performance = !is_new && out->thresholds.performance != NULL;
 	old = MemoryContextSwitchTo(w->caller);
 	if (is_new)
 		set_defaults(out);
@@ -273,6 +289,10 @@ mlops_monitor_set(MlWriter *w, const MlMonitorWish *wish, MlMonitor *out)
 	store(w, is_new, out);
 	if (is_cut_anew)
 		reset(w, out);
+	else if (!is_new && !had_performance && out->thresholds.performance)
+		judge_performance_from_now(w, out);
+	if (!is_new)
+		mlops_alerts_forget(w, out, false);
 	return is_new;
 }
 
@@ -321,6 +341,7 @@ mlops_monitor_drop(MlWriter *w, const char *name, MlMonitor *out)
 	mlops_registry_lock(w, name, ML_PRIVILEGE_LOGS, false, &model);
 	if (!mlops_monitor_load(w, model.model_id, out))
 		mlops_monitor_deny(name);
+	mlops_alerts_forget(w, out, true);
 	mlops_write_int8(w, out->monitor_id);
 	mlops_write_run(w, "DELETE FROM mlops_private.monitor WHERE monitor_id = $1");
 	mlops_audit_add(w, "monitor.drop", "model", name, NULL);

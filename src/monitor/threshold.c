@@ -98,14 +98,21 @@ mlops_interval_us(const Interval *interval, const char *name, int64 least, int64
 					   mlops_us_text(least), mlops_us_text(most))));
 }
 
+/* "2 days", "1 second" */
+static char *
+count_text(int64 n, const char *unit)
+{
+	return psprintf(INT64_FORMAT " %s%s", n, unit, n == 1 ? "" : "s");
+}
+
 char *
 mlops_us_text(int64 us)
 {
 	if (us > 0 && us % USECS_PER_DAY == 0)
-		return psprintf(INT64_FORMAT " days", us / USECS_PER_DAY);
+		return count_text(us / USECS_PER_DAY, "day");
 	if (us % USECS_PER_SEC == 0)
-		return psprintf(INT64_FORMAT " seconds", us / USECS_PER_SEC);
-	return psprintf(INT64_FORMAT " microseconds", us);
+		return count_text(us / USECS_PER_SEC, "second");
+	return count_text(us, "microsecond");
 }
 
 /* A string that is an interval; absent: the default. */

@@ -140,4 +140,22 @@ typedef struct MlOutcome
  */
 extern bool mlops_outcome_record(const char *model, const MlOutcome *outcome);
 
+typedef struct MlOutcomeCounts
+{
+	int64		rows;
+	int64		added;
+	int64		changed;
+	int64		unchanged;
+	int64		skipped;		/* without a key, or not known yet: null, NaN */
+} MlOutcomeCounts;
+
+/*
+ * The same for every row of a source, which is read as the current user, a
+ * thousand rows at a time; of a key that comes more than once the last row
+ * counts.  at: a column, or NULL for now.  Errors 42703 for a column that is
+ * not there, 42804 for one of another type.
+ */
+extern void mlops_outcomes_record(const char *model, const char *source, const char *key,
+								  const char *actual, const char *at, MlOutcomeCounts *counts);
+
 #endif							/* MLOPS_LOG_H */

@@ -74,6 +74,13 @@ SELECT m.name::text AS model,
 COMMENT ON VIEW mlops.log_sampling
   IS 'models you may read of whose predictions only a share is logged';
 
+CREATE FUNCTION mlops.log_trigger()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'mlops_log_trigger'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION mlops.log_trigger()
+  IS 'AFTER INSERT OR UPDATE, FOR EACH ROW: log_trigger(''model'', ''key=column'' [, ''value=column''] [, ''at=column'']) logs what the model says of the row that was stored';
+
 CREATE FUNCTION mlops.log_features(
     prediction bigint)
 RETURNS jsonb
@@ -155,6 +162,24 @@ AS 'MODULE_PATHNAME', 'mlops_record_outcome_number'
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION mlops.record_outcome(text, text, double precision, timestamptz)
   IS 'record what became of what was predicted for a key; the same again changes nothing';
+
+CREATE FUNCTION mlops.record_outcomes(
+    model text,
+    source text,
+    key text DEFAULT 'key',
+    actual text DEFAULT 'actual',
+    at text DEFAULT NULL,
+    OUT model text,
+    OUT rows bigint,
+    OUT new bigint,
+    OUT changed bigint,
+    OUT unchanged bigint,
+    OUT skipped bigint)
+RETURNS record
+AS 'MODULE_PATHNAME', 'mlops_record_outcomes'
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION mlops.record_outcomes(text, text, text, text, text)
+  IS 'record_outcome() for every row of a table or query; key, actual and at name its columns; skipped: without a key, or not known yet';
 
 CREATE VIEW mlops.outcomes WITH (security_barrier) AS
 SELECT m.name::text AS model,

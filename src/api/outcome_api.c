@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * outcome_api.c
- *	  SQL: record_outcome.
+ *	  SQL: record_outcome and record_outcomes.
  *
  * IDENTIFICATION
  *	  src/api/outcome_api.c
@@ -23,6 +23,7 @@
 
 PG_FUNCTION_INFO_V1(mlops_record_outcome_text);
 PG_FUNCTION_INFO_V1(mlops_record_outcome_number);
+PG_FUNCTION_INFO_V1(mlops_record_outcomes);
 
 static Datum
 record(FunctionCallInfo fcinfo, const char *model, MlOutcome *outcome)
@@ -70,4 +71,25 @@ mlops_record_outcome_number(PG_FUNCTION_ARGS)
 				 errmsg("actual must be finite")));
 	outcome.label = mlops_double_text(outcome.value);
 	return record(fcinfo, model, &outcome);
+}
+
+Datum
+mlops_record_outcomes(PG_FUNCTION_ARGS)
+{
+	char	   *model = mlops_arg_model_name(fcinfo);
+	char	   *source = mlops_arg_required(fcinfo, 1, "source");
+	char	   *key = mlops_arg_required(fcinfo, 2, "key");
+	char	   *actual = mlops_arg_required(fcinfo, 3, "actual");
+	MlOutcomeCounts counts;
+	Datum		values[6];
+	bool		nulls[6] = {false};
+
+	mlops_outcomes_record(model, source, key, actual, mlops_arg_text(fcinfo, 4), &counts);
+	values[0] = CStringGetTextDatum(model);
+	values[1] = Int64GetDatum(counts.rows);
+	values[2] = Int64GetDatum(counts.added);
+	values[3] = Int64GetDatum(counts.changed);
+	values[4] = Int64GetDatum(counts.unchanged);
+	values[5] = Int64GetDatum(counts.skipped);
+	return mlops_result_row(fcinfo, values, nulls);
 }

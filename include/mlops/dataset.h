@@ -213,6 +213,15 @@ extern bool mlops_binding_row(const MlBinding *binding, const Datum *values,
 extern bool mlops_binding_jsonb(const MlSignature *sig, Jsonb *features, double *x);
 extern bool mlops_binding_array(const MlSignature *sig, ArrayType *array, double *x);
 
+/*
+ * A copy, in CurrentMemoryContext, under which missing values are bound as what
+ * they are: NaN, or the code "missing".  strict: where the model takes none, they
+ * stay an error.  mlops_signature_fill does to slots bound so what the model's
+ * own policies say; false: it gives no answer.
+ */
+extern MlSignature *mlops_signature_raw(const MlSignature *sig, bool strict);
+extern bool mlops_signature_fill(const MlSignature *sig, double *x);
+
 /* Which rows were read, so that it can be told later whether others are the same. */
 typedef struct MlFingerprint
 {

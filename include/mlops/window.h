@@ -119,7 +119,12 @@ extern void mlops_window_add(MlWriter *w, int64 monitor_id, const MlWindow *wind
 /* Forget all windows and go back to the beginning of the log. */
 extern void mlops_windows_reset(MlWriter *w, int64 monitor_id);
 
-/* drift/window_source.c: the rows of a source, read as the current user, counted by a version's reference; answer is not asked for */
+/*
+ * drift/window_source.c: the rows of a source, read as the current user outside
+ * of read and write sections, counted by a version's reference; what it would
+ * have answered, too.  A missing value is counted as one also where the model
+ * takes none.  Error 55000 for a version without a reference.
+ */
 extern MlWindow *mlops_window_of_source(const MlWatched *watched, const char *source);
 
 /* drift/window_drift.c */
@@ -136,5 +141,17 @@ typedef struct MlTrackDrift
 /* A window against counts by the same reference; ref->ntracks results. */
 extern MlTrackDrift *mlops_window_compare(const MlReference *ref, const int64 *baseline, const int64 *counts,
 										  const MlDriftOptions *options);
+
+/* The model as a whole. */
+typedef struct MlModelDrift
+{
+	int			njudged;		/* features with enough rows */
+	double		share;			/* of them in major drift; NaN: none was judged */
+	MlSeverity	severity;		/* major if the share is at least the one given, warning if any track drifts */
+} MlModelDrift;
+
+#define MLOPS_DRIFT_SHARE 0.3	/* of features, by default */
+extern void mlops_window_verdict(const MlReference *ref, const MlTrackDrift *results, double share,
+								 MlModelDrift *out);
 
 #endif							/* MLOPS_WINDOW_H */

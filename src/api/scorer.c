@@ -363,26 +363,6 @@ mlops_scorer_version(FmgrInfo *flinfo, int *version)
 	return list->head->model_id;
 }
 
-/* A copy of the signature under which missing values stay what they are: NaN, or the code "missing". */
-static MlSignature *
-make_raw_signature(const MlScorer *s)
-{
-	const MlSignature *sig = s->model->sig;
-	MlSignature *raw = MemoryContextAlloc(s->context, sizeof(MlSignature));
-
-	*raw = *sig;
-	raw->features = MemoryContextAlloc(s->context, sizeof(MlFeature) * Max(sig->nfeatures, 1));
-	for (int i = 0; i < sig->nfeatures; i++)
-	{
-		MlFeature  *feature = &raw->features[i];
-
-		*feature = sig->features[i];
-		if (feature->missing != ML_MISSING_ERROR)
-			feature->missing = feature->type == ML_COLUMN_TEXT ? ML_MISSING_CATEGORY : ML_MISSING_NATIVE;
-	}
-	return raw;
-}
-
 void
 mlops_scorer_keep_rows(MlScorer *s)
 {
@@ -391,7 +371,12 @@ mlops_scorer_keep_rows(MlScorer *s)
 	if (s->raw == NULL)
 		s->raw = MemoryContextAllocZero(s->context, sizeof(double) * Max(s->model->sig->width, 1));
 	if (s->raw_sig == NULL)
-		s->raw_sig = make_raw_signature(s);
+	{
+		MemoryContext old = MemoryContextSwitchTo(s->context);
+
+		s->raw_sig = mlops_signature_raw(s->model->sig, true);
+		MemoryContextSwitchTo(old);
+	}
 	s->bind_sig = s->raw_sig;
 	s->type_id = InvalidOid;
 	s->binding = NULL;
@@ -401,34 +386,6 @@ const double *
 mlops_scorer_row(const MlScorer *s)
 {
 	return s->raw;
-}
-
-/* Do what the model's own policies say of missing values; false: the row is skipped. */
-static bool
-fill_in(const MlSignature *sig, double *x)
-{
-	for (int i = 0; i < sig->nfeatures; i++)
-	{
-		const MlFeature *feature = &sig->features[i];
-		double	   *slot = x + feature->slot;
-
-		if (feature->type == ML_COLUMN_TEXT)
-		{
-			if (feature->missing == ML_MISSING_SKIP && *slot == feature->ncategories)
-				return false;
-			continue;
-		}
-		for (int j = 0; j < feature->width; j++)
-		{
-			if (likely(!isnan(slot[j])))
-				continue;
-			if (feature->missing == ML_MISSING_SKIP)
-				return false;
-			if (feature->missing == ML_MISSING_MEAN || feature->missing == ML_MISSING_MEDIAN)
-				slot[j] = feature->fill[j];
-		}
-	}
-	return true;
 }
 
 /*
@@ -477,7 +434,7 @@ run(MlScorer *s, bool complete)
 	if (s->bind_sig != s->model->sig)
 	{
 		memcpy(s->raw, s->block.x, sizeof(double) * s->model->sig->width);
-		if (!fill_in(s->model->sig, s->block.x))
+		if (!mlops_signature_fill(s->model->sig, s->block.x))
 			return NULL;
 	}
 	s->model->algo->predict(s->model->sig, s->model->body, &s->block, s->out);

@@ -76,6 +76,57 @@ mlops_feature_text(const MlFeature *feature, MlString s)
 	return s;
 }
 
+MlSignature *
+mlops_signature_raw(const MlSignature *sig, bool strict)
+{
+	MlSignature *raw = palloc(sizeof(MlSignature));
+
+	*raw = *sig;
+	raw->features = palloc(sizeof(MlFeature) * Max(sig->nfeatures, 1));
+	for (int i = 0; i < sig->nfeatures; i++)
+	{
+		MlFeature  *feature = &raw->features[i];
+
+		*feature = sig->features[i];
+		if (feature->missing != ML_MISSING_ERROR || !strict)
+			feature->missing = feature->type == ML_COLUMN_TEXT ? ML_MISSING_CATEGORY : ML_MISSING_NATIVE;
+	}
+	return raw;
+}
+
+static bool
+has_answer(const MlFeature *feature)
+{
+	return feature->missing != ML_MISSING_SKIP && feature->missing != ML_MISSING_ERROR;
+}
+
+bool
+mlops_signature_fill(const MlSignature *sig, double *x)
+{
+	for (int i = 0; i < sig->nfeatures; i++)
+	{
+		const MlFeature *feature = &sig->features[i];
+		double	   *slot = x + feature->slot;
+
+		if (feature->type == ML_COLUMN_TEXT)
+		{
+			if (*slot == feature->ncategories && !has_answer(feature))
+				return false;
+			continue;
+		}
+		for (int j = 0; j < feature->width; j++)
+		{
+			if (likely(!isnan(slot[j])))
+				continue;
+			if (!has_answer(feature))
+				return false;
+			if (feature->missing == ML_MISSING_MEAN || feature->missing == ML_MISSING_MEDIAN)
+				slot[j] = feature->fill[j];
+		}
+	}
+	return true;
+}
+
 bool
 mlops_feature_missing(const MlFeature *feature, int element, double *x)
 {

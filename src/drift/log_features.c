@@ -66,23 +66,6 @@ put_varint(uint8 *p, uint64 v)
 	return p;
 }
 
-static uint64
-get_varint(StringInfo in)
-{
-	uint64		v = 0;
-
-	for (int shift = 0; shift < 35; shift += 7)
-	{
-		uint64		b = mlops_get_uint(in, 1);
-
-		v |= (b & 0x7f) << shift;
-		if (b < 0x80)
-			return v;
-	}
-	ML_CHECK_BYTES(false, "a code of a category is too long");
-	return 0;
-}
-
 static inline uint8 *
 put_integer(uint8 *p, int32 i)
 {
@@ -127,40 +110,6 @@ put_number(uint8 *p, double v)
 	return p;
 }
 
-/* A number after its tag. */
-static double
-get_number(StringInfo in, uint64 tag)
-{
-	double		v = 0;
-
-	switch (tag)
-	{
-		case TAG_FLOAT8:
-			v = mlops_get_double(in);
-			break;
-		case TAG_FLOAT4:
-			{
-				uint32		bits = (uint32) mlops_get_uint(in, 4);
-				float		single;
-
-				memcpy(&single, &bits, sizeof(single));
-				v = single;
-				break;
-			}
-		case TAG_INT16:
-			return (int16) mlops_get_uint(in, 2);
-		case TAG_INT32:
-			return (int32) mlops_get_uint(in, 4);
-		case TAG_MISSING:
-			return NAN;
-		default:
-			ML_CHECK_BYTES(tag >= TAG_SMALL, "a number is of an unknown kind");
-			return (double) (tag - TAG_SMALL);
-	}
-	ML_CHECK_BYTES(isfinite(v), "a number is not finite");
-	return v;
-}
-
 #define MAX_NUMBER 9			/* bytes of a number */
 #define MAX_CATEGORY 5			/* and of a category */
 
@@ -190,52 +139,130 @@ mlops_log_encode(StringInfo out, const MlSignature *sig, const double *x,
 	out->data[out->len] = '\0';
 }
 
-static void
-get_category(StringInfo in, const MlFeature *feature, double *slot, bool *withheld)
-{
-	uint64		v = get_varint(in);
+/*
+ * Reading: p is what comes next, and what is returned comes after that.  Nothing
+ * at or beyond end is looked at.
+ */
+#define NEED(p, end, n) ML_CHECK_BYTES((end) - (p) >= (n), "it ends too early")
 
+static inline const uint8 *
+get_category(const uint8 *p, const uint8 *end, const MlFeature *feature, double *slot, bool *withheld)
+{
+	uint64		v = 0;
+	int			shift = 0;
+
+	for (;;)
+	{
+		uint8		b;
+
+		ML_CHECK_BYTES(shift < 35, "a code of a category is too long");
+		NEED(p, end, 1);
+		b = *p++;
+		v |= (uint64) (b & 0x7f) << shift;
+		if (b < 0x80)
+			break;
+		shift += 7;
+	}
 	ML_CHECK_BYTES(v <= (uint64) feature->ncategories + 2, "a category is not in the dictionary");
 	*withheld = v == 0;
 	*slot = v == 0 ? NAN : (double) (v - 1);
+	return p;
 }
 
-static void
-get_numbers(StringInfo in, const MlFeature *feature, double *slot, bool *withheld)
+/* A float8, as bytes, that is a finite number. */
+static inline double
+finite_double(uint64 bits)
 {
-	uint64		tag = mlops_get_uint(in, 1);
+	double		v;
 
-	*withheld = tag == TAG_WITHHELD;
+	ML_CHECK_BYTES((bits & UINT64CONST(0x7ff0000000000000)) != UINT64CONST(0x7ff0000000000000),
+				   "a number is not finite");
+	memcpy(&v, &bits, sizeof(v));
+	return v;
+}
+
+static inline double
+finite_float(uint32 bits)
+{
+	float		v;
+
+	ML_CHECK_BYTES((bits & 0x7f800000) != 0x7f800000, "a number is not finite");
+	memcpy(&v, &bits, sizeof(v));
+	return v;
+}
+
+/* A number, which is there with its tag. */
+static inline const uint8 *
+get_number(const uint8 *p, const uint8 *end, double *out)
+{
+	uint8		tag = *p++;
+
+	switch (tag)
+	{
+		case TAG_FLOAT8:
+			NEED(p, end, 8);
+			*out = finite_double(mlops_peek_uint(p, 8));
+			return p + 8;
+		case TAG_FLOAT4:
+			NEED(p, end, 4);
+			*out = finite_float((uint32) mlops_peek_uint(p, 4));
+			return p + 4;
+		case TAG_INT16:
+			NEED(p, end, 2);
+			*out = (int16) mlops_peek_uint(p, 2);
+			return p + 2;
+		case TAG_INT32:
+			NEED(p, end, 4);
+			*out = (int32) mlops_peek_uint(p, 4);
+			return p + 4;
+		case TAG_MISSING:
+			*out = NAN;
+			return p;
+		default:
+			ML_CHECK_BYTES(tag >= TAG_SMALL, "a number is of an unknown kind");
+			*out = (double) (tag - TAG_SMALL);
+			return p;
+	}
+}
+
+static inline const uint8 *
+get_numbers(const uint8 *p, const uint8 *end, const MlFeature *feature, double *slot, bool *withheld)
+{
+	NEED(p, end, 1);
+	*withheld = *p == TAG_WITHHELD;
+	if (*withheld)
+	{
+		for (int j = 0; j < feature->width; j++)
+			slot[j] = NAN;
+		return p + 1;
+	}
 	for (int j = 0; j < feature->width; j++)
 	{
-		if (j > 0 && !*withheld)
-			tag = mlops_get_uint(in, 1);
-		slot[j] = *withheld ? NAN : get_number(in, tag);
+		NEED(p, end, 1);
+		p = get_number(p, end, &slot[j]);
 	}
+	return p;
 }
 
 void
 mlops_log_decode(const void *bytes, Size len, const MlSignature *sig, double *x,
 				 bool *withheld)
 {
-	StringInfoData in;
+	const uint8 *p = bytes;
+	const uint8 *end = p + len;
 
-	ML_CHECK_BYTES(len < MLOPS_MAX_MODEL, "it is too long");
-	in.data = unconstify(char *, (const char *) bytes);
-	in.len = (int) len;
-	in.maxlen = 0;
-	in.cursor = 0;
-	ML_CHECK_BYTES(mlops_get_uint(&in, 1) == LOG_FORMAT, "its format is unknown");
+	NEED(p, end, 1);
+	ML_CHECK_BYTES(*p++ == LOG_FORMAT, "its format is unknown");
 	for (int i = 0; i < sig->nfeatures; i++)
 	{
 		const MlFeature *feature = &sig->features[i];
 
 		if (feature->type == ML_COLUMN_TEXT)
-			get_category(&in, feature, x + feature->slot, &withheld[i]);
+			p = get_category(p, end, feature, x + feature->slot, &withheld[i]);
 		else
-			get_numbers(&in, feature, x + feature->slot, &withheld[i]);
+			p = get_numbers(p, end, feature, x + feature->slot, &withheld[i]);
 	}
-	ML_CHECK_BYTES(mlops_bytes_left(&in) == 0, "it is too long");
+	ML_CHECK_BYTES(p == end, "it is too long");
 }
 
 /* A date or timestamp as slots have it, in ISO 8601; false: out of the type's range. */

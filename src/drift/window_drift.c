@@ -52,3 +52,28 @@ mlops_window_compare(const MlReference *ref, const int64 *baseline, const int64 
 	adjust(ref, results);
 	return results;
 }
+
+void
+mlops_window_verdict(const MlReference *ref, const MlTrackDrift *results, double share,
+					 MlModelDrift *out)
+{
+	int			nmajor = 0;
+
+	memset(out, 0, sizeof(*out));
+	for (int i = 0; i < ref->ntracks; i++)
+	{
+		const MlDrift *drift = &results[i].drift;
+
+		if (drift->no_data || drift->low_n)
+			continue;
+		if (drift->severity != ML_DRIFT_NONE)
+			out->severity = ML_DRIFT_WARNING;
+		if (ref->tracks[i].kind != ML_TRACK_FEATURE)
+			continue;
+		out->njudged++;
+		nmajor += drift->severity == ML_DRIFT_MAJOR;
+	}
+	out->share = out->njudged > 0 ? (double) nmajor / out->njudged : NAN;
+	if (nmajor > 0 && out->share >= share)
+		out->severity = ML_DRIFT_MAJOR;
+}

@@ -17,6 +17,7 @@
 
 #include "catalog/pg_type.h"
 #include "common/int.h"
+#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -237,6 +238,7 @@ mlops_window_add(MlWriter *w, int64 monitor_id, const MlWindow *window)
 		get_window(0, 1, &sum);
 		mlops_window_merge(&sum, window);
 	}
+	SPI_freetuptable(SPI_tuptable);
 	write_key(w, monitor_id, window);
 	mlops_write_int8(w, sum.nrows);
 	mlops_write_int8(w, sum.nskipped);

@@ -158,29 +158,6 @@ run_length(const Version *v, int first)
 	return i - first;
 }
 
-/* Add rows to the vector. */
-static void
-count_rows(const MlReference *ref, const MlSeen *rows, const bool *withheld, int64 *counts)
-{
-	for (int t = 0; t < ref->ntracks; t++)
-	{
-		const MlTrack *track = &ref->tracks[t];
-		int64	   *into = counts + track->offset;
-
-		if (track->kind != ML_TRACK_FEATURE || withheld[track->feature])
-			continue;
-		for (int64 i = 0; i < rows->nrows; i++)
-		{
-			double		value = rows->x[i * rows->width + track->slot];
-
-			if (track->code_slot)
-				into[track->code_slot[(int) value]]++;
-			else
-				mlops_profile_count(track->profile, &value, 1, into);
-		}
-	}
-}
-
 static void
 count_block(Version *v)
 {
@@ -208,7 +185,7 @@ count_block(Version *v)
 			seen.x = v->gathered;
 			seen.answer = v->gathered_answer;
 		}
-		count_rows(v->watched.reference, &seen, v->withheld, entry->window.counts);
+		mlops_reference_count(v->watched.reference, &seen, v->withheld, entry->window.counts);
 		if (i + run == v->n)
 			break;
 	}

@@ -248,7 +248,7 @@ struct MlDataset
 	bool		rls_applied;	/* a policy filtered what was read */
 	List	   *labelled;		/* MlLabelled * (label.h): used in spite of their labels */
 	MlFingerprint *fingerprint; /* NULL where the wish was quiet */
-	MlBlock		sample;			/* training rows chosen by their hash, at most 100,000, missing numbers being NaN; no y and w */
+	MlBlock		sample;			/* training rows chosen by their hash, at most 40,000, missing numbers being NaN; no y and w */
 };
 
 /*

@@ -50,6 +50,38 @@ LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 ROWS 20;
 COMMENT ON FUNCTION mlops.coefficients(mlops.model)
   IS 'terms of a linear model with standard errors, tests and 95 % confidence intervals';
 
+CREATE FUNCTION mlops.reference(
+    model text,
+    OUT track text,
+    OUT kind text,
+    OUT type text,
+    OUT rows bigint,
+    OUT missing double precision,
+    OUT bins text[],
+    OUT shares double precision[],
+    OUT ends double precision[])
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mlops_reference_name'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 ROWS 20;
+COMMENT ON FUNCTION mlops.reference(text)
+  IS 'what a model''s training rows looked like: bins of each feature, of what the model answered, and of how far rows are from the middle; none where the model was made without training data at hand';
+
+CREATE FUNCTION mlops.reference(
+    model mlops.model,
+    OUT track text,
+    OUT kind text,
+    OUT type text,
+    OUT rows bigint,
+    OUT missing double precision,
+    OUT bins text[],
+    OUT shares double precision[],
+    OUT ends double precision[])
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'mlops_reference_value'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 ROWS 20;
+COMMENT ON FUNCTION mlops.reference(mlops.model)
+  IS 'what a model''s training rows looked like: bins of each feature, of what the model answered, and of how far rows are from the middle; none where the model was made without training data at hand';
+
 CREATE FUNCTION mlops.training_history(
     model text,
     OUT iteration integer,

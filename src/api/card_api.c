@@ -144,7 +144,7 @@ add_importance(JsonbParseState **out, const MlModel *model)
 
 /* What the artifact says. */
 static Jsonb *
-read_artifact(const MlModel *model, const MlSight *sight)
+read_artifact(const MlModel *model, Datum artifact, const MlSight *sight)
 {
 	JsonbParseState *out = NULL;
 	bool		redacted;
@@ -158,6 +158,7 @@ read_artifact(const MlModel *model, const MlSight *sight)
 		mlops_jsonb_add_jsonb(&out, "facts", model->facts);
 	redacted |= mlops_describe_body(&out, "body", model, sight);
 	add_importance(&out, model);
+	mlops_describe_reference(&out, artifact);
 	mlops_jsonb_add_string(&out, "sha256", mlops_hash_text(model->hash));
 	mlops_jsonb_add_integer(&out, "bytes", (int64) model->content_len);
 	mlops_jsonb_add_boolean(&out, "redacted", redacted);
@@ -187,7 +188,7 @@ static const char card_sql[] =
 "   'options', CASE WHEN $4 OR jsonb_typeof(v.options -> 'class_weight') IS DISTINCT FROM 'object'"
 "                   THEN v.options ELSE v.options || '{\"class_weight\": null}' END),"
 "  'metrics', v.metrics, 'training_metrics', v.facts -> 'training_metrics',"
-"  'importance', $3 -> 'importance',"
+"  'importance', $3 -> 'importance', 'reference', $3 -> 'reference',"
 "  'data', jsonb_build_object("
 "   'source', CASE WHEN $5 THEN v.source END, 'relations', v.facts -> 'relations',"
 "   'rows_seen', v.facts -> 'rows_seen', 'row_security', v.facts -> 'row_security',"
@@ -219,7 +220,7 @@ make_card(const MlModelRef *ref)
 	mlops_sight_of(resolved.model_id, GetUserId(), &sight);
 	if (sight.artifact)
 		mlops_audit_revealed("card", "model", psprintf("%s:%d", ref->name, resolved.version));
-	learned = read_artifact(mlops_model_cache_get(resolved.artifact, CurrentMemoryContext), &sight);
+	learned = read_artifact(mlops_model_cache_get(resolved.artifact, CurrentMemoryContext), resolved.artifact, &sight);
 	mlops_read_begin(&w);
 	mlops_write_int8(&w, resolved.model_id);
 	mlops_write_int4(&w, resolved.version);

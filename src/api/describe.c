@@ -251,7 +251,7 @@ describe_facts(JsonbParseState **out, Jsonb *facts, const MlSight *sight)
 }
 
 static Jsonb *
-describe_model(const MlModel *model, const MlSight *sight)
+describe_model(const MlModel *model, Datum artifact, const MlSight *sight)
 {
 	const MlSignature *sig = model->sig;
 	JsonbParseState *out = NULL;
@@ -266,6 +266,7 @@ describe_model(const MlModel *model, const MlSight *sight)
 	if (model->facts != NULL)
 		redacted |= describe_facts(&out, model->facts, sight);
 	redacted |= mlops_describe_body(&out, "model", model, sight);
+	mlops_describe_reference(&out, artifact);
 	mlops_jsonb_add_string(&out, "sha256", mlops_hash_text(model->hash));
 	mlops_jsonb_add_integer(&out, "bytes", (int64) model->content_len);
 	if (redacted)
@@ -276,7 +277,9 @@ describe_model(const MlModel *model, const MlSight *sight)
 Datum
 mlops_describe_value(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(describe_model(mlops_arg_model_by_value(fcinfo), &mlops_sight_of_all));
+	const MlModel *model = mlops_arg_model_by_value(fcinfo);
+
+	PG_RETURN_JSONB_P(describe_model(model, PG_GETARG_DATUM(0), &mlops_sight_of_all));
 }
 
 Datum
@@ -292,5 +295,5 @@ mlops_describe_name(PG_FUNCTION_ARGS)
 	if (sight.artifact)
 		mlops_audit_revealed("description", "model", psprintf("%s:%d", ref.name, resolved.version));
 	PG_RETURN_JSONB_P(describe_model(mlops_model_cache_get(resolved.artifact, CurrentMemoryContext),
-									 &sight));
+									 resolved.artifact, &sight));
 }

@@ -42,6 +42,9 @@ extern bool mlops_describe_signature(JsonbParseState **out, const MlSignature *s
 extern bool mlops_describe_body(JsonbParseState **out, const char *key, const MlModel *model,
 								const MlSight *sight);
 
+/* Add "reference": how many rows it was made of, never a value; nothing where the model has none. */
+extern void mlops_describe_reference(JsonbParseState **out, Datum artifact);
+
 /* A hash in hexadecimal digits, palloc'd. */
 extern char *mlops_hash_text(const uint8 *hash);
 

@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -21,8 +23,11 @@
 #include "mlops/gov.h"
 #include "mlops/jsonb_out.h"
 #include "mlops/model.h"
+#include "mlops/reference.h"
 
 #include "model_arg.h"
+
+#define ROOM_ROWS 1000			/* what a share does by chance among so many rows is allowed for */
 
 PG_FUNCTION_INFO_V1(mlops_expect);
 PG_FUNCTION_INFO_V1(mlops_unexpect);
@@ -143,8 +148,39 @@ mlops_validate(PG_FUNCTION_ARGS)
 
 /* ------------------------------------------------- expectations_from() */
 
+/* Three standard errors more, rounded up to four digits. */
+static double
+with_room(double share)
+{
+	double		room = 3 * sqrt(share * (1 - share) / ROOM_ROWS);
+
+	return Min(1.0, ceil((share + room) * 1e4) / 1e4);
+}
+
+/* The profile of a feature with one slot; NULL: it has none. */
+static const MlProfile *
+find_profile(const MlReference *ref, int feature, int width)
+{
+	for (int i = 0; ref != NULL && width == 1 && i < ref->ntracks; i++)
+		if (ref->tracks[i].kind == ML_TRACK_FEATURE && ref->tracks[i].feature == feature)
+			return ref->tracks[i].profile;
+	return NULL;
+}
+
+/* Share of the training rows in some slots. */
+static double
+share_of(const MlProfile *p, int first, int last)
+{
+	int64		rows = 0;
+
+	for (int i = 0; i < p->nslots; i++)
+		rows += p->counts[i];
+	return (double) (p->counts[first] + (last != first ? p->counts[last] : 0)) / (double) Max(rows, 1);
+}
+
+/* profile: where the kind speaks of what it says, else NULL. */
 static void
-put_proposal(ReturnSetInfo *rsinfo, const char *kind, const MlFeature *f)
+put_proposal(ReturnSetInfo *rsinfo, const char *kind, const MlFeature *f, const MlProfile *p)
 {
 	JsonbParseState *state = NULL;
 	Datum		values[3];
@@ -155,6 +191,19 @@ put_proposal(ReturnSetInfo *rsinfo, const char *kind, const MlFeature *f)
 	mlops_jsonb_add_string(&state, "column", f->name);
 	if (strcmp(kind, "column_type") == 0)
 		mlops_jsonb_add_string(&state, "type", mlops_family_name(f->type));
+	if (strcmp(kind, "range") == 0)
+	{
+		mlops_jsonb_add_number(&state, "min", p->cuts[0].value);
+		mlops_jsonb_add_number(&state, "max", p->cuts[p->ncuts - 1].value);
+	}
+	if (p != NULL)
+	{
+		double		share = strcmp(kind, "range") == 0 ? share_of(p, 0, p->ncuts) :
+			share_of(p, p->null_slot, p->null_slot);
+
+		if (share > 0)
+			mlops_jsonb_add_number(&state, "max_share", with_room(share));
+	}
 	if (strcmp(kind, "in_set") == 0)
 	{
 		mlops_jsonb_add_key(&state, "values");
@@ -183,6 +232,8 @@ mlops_expectations_from(PG_FUNCTION_ARGS)
 	MlModelRef	ref;
 	MlResolved	resolved;
 	const MlSignature *sig;
+	const MlReference *reference;
+	MlModel    *model;
 	bool		sees_values;
 
 	mlops_model_ref_parse(mlops_arg_required(fcinfo, 0, "model"), &ref);
@@ -191,19 +242,26 @@ mlops_expectations_from(PG_FUNCTION_ARGS)
 	if (sees_values)
 		mlops_audit_revealed("expectations", "model", psprintf("%s:%d", ref.name, resolved.version));
 	InitMaterializedSRF(fcinfo, 0);
-	sig = mlops_model_cache_get(resolved.artifact, CurrentMemoryContext)->sig;
+	reference = mlops_model_reference(resolved.artifact, &model);
+	sig = model->sig;
 	for (int i = 0; i < sig->nfeatures; i++)
 	{
 		const MlFeature *f = &sig->features[i];
+		const MlProfile *p = find_profile(reference, i, f->width);
 
 		CHECK_FOR_INTERRUPTS();
-		put_proposal(rsinfo, "column_type", f);
+		put_proposal(rsinfo, "column_type", f, NULL);
 		if (!f->has_missing)
-			put_proposal(rsinfo, "not_null", f);
+			put_proposal(rsinfo, "not_null", f, NULL);
+		else if (p != NULL && p->counts[p->null_slot] > 0)
+			put_proposal(rsinfo, "not_null", f, p);
+		if (sees_values && p != NULL && f->type == ML_COLUMN_NUMBER && p->ncuts > 0 &&
+			isfinite(p->cuts[0].value) && isfinite(p->cuts[p->ncuts - 1].value))
+			put_proposal(rsinfo, "range", f, p);
 		/* rare categories are not in the dictionary, and padded ones differ from their text */
 		if (sees_values && f->type == ML_COLUMN_TEXT && !f->has_other &&
 			f->ncategories > 0 && f->ncategories <= MLOPS_EXPECT_VALUES)
-			put_proposal(rsinfo, "in_set", f);
+			put_proposal(rsinfo, "in_set", f, NULL);
 	}
 	return (Datum) 0;
 }

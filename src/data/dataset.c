@@ -19,7 +19,7 @@
 
 #include "data.h"
 
-#define SAMPLE_ROWS 100000
+#define SAMPLE_ROWS 40000
 #define SAMPLE_ROWS_MIN 1000
 #define SAMPLE_BYTES (64 * 1024 * 1024)
 

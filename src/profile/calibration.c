@@ -9,7 +9,7 @@
  *
  * The expected calibration error is the mean over rows of how far the mean
  * probability in a bin is from the share in it, over 10 bins of equal width,
- * closed on the left (the last on both sides) [2].
+ * closed on the right (the first on both sides), as mlops.ece() has it [2].
  *
  * [1] Ayer, Brunk, Ewing, Reid, Silverman: An empirical distribution function
  *	   for sampling with incomplete information, Annals of Mathematical
@@ -78,7 +78,7 @@ calibration_error(const double *p, const double *y, int64 n)
 
 	for (int64 i = 0; i < n; i++)
 	{
-		int			bin = (int) Max(Min(p[i] * ERROR_BINS, ERROR_BINS - 1), 0);
+		int			bin = (int) Max(Min(ceil(p[i] * ERROR_BINS), ERROR_BINS) - 1, 0);
 
 		sum[bin] += p[i];
 		events[bin] += y[i];

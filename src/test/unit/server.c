@@ -2,8 +2,8 @@
  *
  * server.c
  *	  The few functions of the server that the tested parts of src/tree and
- *	  src/drift call: memory by malloc, so that the sanitizers see its bounds, and an error ends
- *	  the program.
+ *	  src/profile call: memory by malloc, so that the sanitizers see its bounds, and an error ends
+ *	  the program unless a test waits for it.
  *
  * IDENTIFICATION
  *	  src/test/unit/server.c
@@ -20,6 +20,7 @@
 
 #include "unit.h"
 
+sigjmp_buf *unit_error = NULL;
 volatile sig_atomic_t InterruptPending = false;
 
 void
@@ -56,6 +57,25 @@ void
 pg_qsort(void *base, size_t nel, size_t elsize, int (*cmp) (const void *, const void *))
 {
 	qsort(base, nel, elsize, cmp);
+}
+
+char *
+pstrdup(const char *text)
+{
+	return strcpy(palloc(strlen(text) + 1), text);
+}
+
+#undef vsnprintf
+char *
+psprintf(const char *fmt,...)
+{
+	char	   *text = palloc(1024);
+	va_list		args;
+
+	va_start(args, fmt);
+	(void) vsnprintf(text, 1024, fmt, args);
+	va_end(args);
+	return text;
 }
 
 void
@@ -114,7 +134,8 @@ errcode(int sqlerrcode)
 int
 errmsg(const char *fmt,...)
 {
-	unit_check(false, __FILE__, __LINE__, fmt);
+	if (unit_error == NULL)
+		unit_check(false, __FILE__, __LINE__, fmt);
 	return 0;
 }
 
@@ -127,5 +148,7 @@ errhint(const char *fmt,...)
 void
 errfinish(const char *filename, int lineno, const char *funcname)
 {
+	if (unit_error != NULL)
+		siglongjmp(*unit_error, 1);
 	abort();
 }

@@ -11,6 +11,7 @@
 #ifndef UNIT_H
 #define UNIT_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,9 @@ extern void unit_near(double value, double expected, double tolerance,
 extern double unit_random(void);	/* uniform on [0, 1), the same in every run */
 extern void *unit_alloc(size_t size);	/* or the program ends */
 
+/* Where an ERROR goes; NULL: it ends the program. */
+extern sigjmp_buf *unit_error;
+
 extern void test_elementary(void);
 extern void test_hash(void);
 extern void test_slots(void);
@@ -41,5 +45,6 @@ extern void test_bins(void);
 extern void test_pack(void);
 extern void test_drift(void);
 extern void test_profile(void);
+extern void test_reference(void);
 
 #endif							/* UNIT_H */

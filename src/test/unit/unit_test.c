@@ -85,6 +85,7 @@ static void (*const tests[]) (void) = {
 	test_pack,
 	test_drift,
 	test_profile,
+	test_reference,
 };
 
 int

@@ -376,6 +376,36 @@ typedef void (*MlConsumeKeyed) (void *arg, const MlBlock *block, char *const *ke
 extern void mlops_fetch_keyed(MlSource *source, const MlSignature *sig, const char *key,
 							  MlConsumeKeyed consume, void *arg);
 
+/*
+ * columns.c: whole columns of a source in memory, for statistics that need
+ * every value.  NULL and NaN are missing; infinities are values.
+ */
+typedef struct MlColumnData MlColumnData;	/* private to columns.c */
+typedef struct MlColumnRead
+{
+	const char *name;
+	MlColumnType family;		/* of the type; 0 or ML_COLUMN_ARRAY: cannot be read so */
+	int64		n;				/* values */
+	int64		missing;
+	MlColumnData *data;			/* NULL: not read */
+} MlColumnRead;
+
+/* What the source has, in its order; palloc'd.  Columns of one name: the family is 0. */
+extern MlColumnRead *mlops_columns_of(MlSource *source, int *n);
+
+/*
+ * Read n columns, or as many of the first of them as there is memory for: what
+ * they take is added to *used, and may not come to more than "limit" together
+ * with three copies of one column.  Returns how many; error 54000 if it is none.
+ */
+extern int	mlops_columns_read(MlSource *source, int n, MlColumnRead *columns, Size limit, Size *used);
+
+/* The values of a column of numbers, to an array with room for n; and let go of what was read. */
+extern void mlops_column_numbers(const MlColumnRead *column, double *x);
+/* The distinct values of a column of categories and how often each occurs; what it points to goes with the column. */
+extern int	mlops_column_categories(const MlColumnRead *column, MlString **values, int64 **counts);
+extern void mlops_column_forget(MlColumnRead *column, Size *used);
+
 /* In a loop over all rows, or nodes, whose turns are short; needs miscadmin.h. */
 #define CHECK_EVERY_64K(i) \
 	do { \

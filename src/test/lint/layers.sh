@@ -22,10 +22,10 @@ store|mlops compat base error jsonb_out store|lz4|cblas
 gov|mlops compat base error params bytes jsonb_out store gov audit retention|lz4|cblas
 catalog|mlops compat base error params bytes jsonb_out numeric dataset model store gov audit retention catalog label fingerprint chunk snapshot|lz4|cblas
 lifecycle|mlops compat base error params bytes jsonb_out dataset model store gov audit retention erasure catalog lifecycle card label snapshot|lz4|cblas
-drift|mlops compat base error params bytes jsonb_out numeric dataset model store gov catalog profile reference metrics expect log window performance alert|lz4|cblas
+drift|mlops compat base error params bytes jsonb_out numeric dataset model store gov catalog profile reference metrics expect data_drift log window performance alert|lz4|cblas
 monitor|mlops compat base error params bytes jsonb_out numeric dataset model store gov catalog lifecycle profile reference metrics log window performance alert monitor retrain snapshot|lz4|cblas
 worker|mlops compat base error params bytes jsonb_out store gov audit retention erasure catalog lifecycle worker snapshot job log alert monitor retrain partition|lz4|cblas
-api|mlops compat base error params bytes jsonb_out numeric dataset tree algo model store gov audit retention erasure catalog lifecycle card profile reference window performance alert monitor retrain partition worker expect metrics progress_params fingerprint label snapshot job log|lz4|cblas
+api|mlops compat base error params bytes jsonb_out numeric dataset tree algo model store gov audit retention erasure catalog lifecycle card profile reference window performance alert monitor retrain partition worker expect data_drift metrics progress_params fingerprint label snapshot job log|lz4|cblas
 "
 
 check()

@@ -56,10 +56,10 @@ typedef struct MlPerformance
  * CurrentMemoryContext, by version, shadow, window, segment, metric (in the
  * order of docs/performance.md, estimates last).  The log is read under the
  * active snapshot, together with what this transaction has done; inside a
- * section (store.h) or outside.  Memory does not grow with the log but by 8 to
- * 16 bytes a row of the largest window for the AUC: error 54000 beyond
- * mlops.fit_memory.  Error 22023 for a segment that no version has or that is
- * a number.
+ * section (store.h) or outside.  Memory does not grow with the log but by 16 to
+ * 32 bytes a row of the largest window for the AUC, with estimates twice that:
+ * error 54000 beyond mlops.fit_memory.  Error 22023 for a segment that no
+ * version has or that is a number.
  */
 extern List *mlops_performance(const MlPerformanceQuery *query);
 

@@ -37,6 +37,14 @@ is($session->query_safe('EXECUTE p'), $v2, 'the same session sees the alias move
 is($standby->safe_psql('postgres', q{SELECT sum(mlops.predict('m:1', r)) FROM rows r}), $v1, 'version 1 is still there');
 $session->quit;
 
+# how good the primary's predictions were can be asked of the standby
+$primary->safe_psql('postgres', q{SELECT count(mlops.score('m:1', r, r.id::text)) FROM rows r});
+$primary->safe_psql('postgres', q{SELECT count(mlops.record_outcome('m', id::text, y)) FROM rows WHERE id % 2 = 0});
+my $how_good = q{SELECT string_agg(metric || ' ' || value || ' ' || rows, ', ') FROM mlops.performance('m', "window" => '1 day') WHERE metric !~ 'latency'};
+$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+like($standby->safe_psql('postgres', $how_good), qr/^rmse \S+ 1000, .*skipped 0 2000/, 'performance on a standby');
+is($standby->safe_psql('postgres', $how_good), $primary->safe_psql('postgres', $how_good), 'as on the primary');
+
 is(substr(sqlstate($standby, q{SELECT mlops.train('m', 'rows', 'y');}), 0, 5), '25006', 'training is refused on a standby');
 is(substr(sqlstate($standby, q{SELECT mlops.set_alias('m', 'champion', 1);}), 0, 5), '25006', 'and so is moving an alias');
 

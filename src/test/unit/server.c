@@ -46,6 +46,16 @@ palloc_extended(Size size, int flags)
 	return palloc(size);
 }
 
+void *
+repalloc_huge(void *pointer, Size size)
+{
+	void	   *moved = realloc(pointer, size);
+
+	if (moved == NULL)
+		abort();
+	return moved;
+}
+
 void
 pfree(void *pointer)
 {

@@ -46,5 +46,6 @@ extern void test_pack(void);
 extern void test_drift(void);
 extern void test_profile(void);
 extern void test_reference(void);
+extern void test_estimate(void);
 
 #endif							/* UNIT_H */

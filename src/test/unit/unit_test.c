@@ -86,6 +86,7 @@ static void (*const tests[]) (void) = {
 	test_drift,
 	test_profile,
 	test_reference,
+	test_estimate,
 };
 
 int

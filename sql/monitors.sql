@@ -151,7 +151,7 @@ CREATE TEMP TABLE at_once AS SELECT version, window_start, feature, baseline, va
 SELECT kind, subject, severity, state, seen FROM mlops.alerts WHERE model = 'monitors_m' AND kind <> 'no_data' AND alert > (SELECT max(alert) FROM mlops.alerts WHERE kind = 'no_data') ORDER BY kind, subject;
 SELECT revision FROM mlops.monitor('monitors_m', "window" => '6 hours');
 SELECT revision FROM mlops.monitor('monitors_m', "window" => '3 hours');
-SELECT sum(windows) AS windows FROM generate_series(timestamptz '2026-03-01 UTC', '2026-03-18', '5 hours') t, LATERAL mlops.run_monitor('monitors_m', t);
+SELECT sum(windows) AS windows FROM generate_series(timestamptz '2026-03-01 UTC', '2026-03-18', '17 hours') t, LATERAL mlops.run_monitor('monitors_m', t);
 SELECT count(*) AS differ FROM (SELECT version, window_start, feature, baseline, value, severity FROM mlops.drift_report WHERE model = 'monitors_m' EXCEPT SELECT * FROM at_once) x;
 SELECT (SELECT count(*) FROM at_once) - (SELECT count(*) FROM mlops.drift_report WHERE model = 'monitors_m') AS fewer;
 

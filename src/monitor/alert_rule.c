@@ -14,6 +14,8 @@
 
 #include "utils/builtins.h"
 
+#include "mlops/retrain.h"
+
 #include "monitor_private.h"
 
 /* Kinds that monitors raise. */
@@ -92,7 +94,11 @@ mlops_streak_settle(MlWriter *w, const MlMonitor *m, int version, bool retired, 
 			if (retired)
 				break;
 			if (mlops_alert_raise(w, &key, &facts))
+			{
 				run->raised++;
+				if (strcmp(what->kind, "model_drift") == 0 && strcmp(m->on_drift, "retrain") == 0)
+					(void) mlops_retrain_wake(w, m->model_id);
+			}
 			streak->is_open = true;
 			break;
 		case ML_STREAK_CLEAR:

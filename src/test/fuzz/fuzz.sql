@@ -88,6 +88,7 @@ DECLARE
     features jsonb;
 BEGIN
     ASSERT mlops.model_out(m)::text::mlops.model OPERATOR(mlops.=) m;
+    PERFORM max(cardinality(bins) + cardinality(shares)) FROM mlops.reference(m);
     SELECT jsonb_object_agg(f ->> 'name',
                             CASE f ->> 'type' WHEN 'category' THEN '"a"'
                                               WHEN 'boolean' THEN 'true'

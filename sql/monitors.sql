@@ -239,6 +239,23 @@ SELECT job FROM mlops.monitor('monitors_new');
 SELECT mlops.drop_model('monitors_old') IS NOT NULL AS dropped;
 SELECT name FROM mlops.jobs WHERE kind = 'monitor' ORDER BY name COLLATE "C";
 
+-- false alarms and detection, small (bench/false_alarms.sh is large): 60 windows of 500 rows in which nothing
+-- changes, and 10 times two windows of 2,000 in which one of four features moves by half its deviation
+CREATE FUNCTION monitors_test.normal(i bigint, c bigint) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$
+	SELECT ((h & 2097151) + ((h >> 21) & 2097151) + ((h >> 42) & 2097151)) / 1048575.5::float8 - 3 FROM hashint8extended(i, c) h $$;
+SELECT version FROM mlops.train('monitors_quiet', 'SELECT a, b, c, d, a + b + c + d AS y FROM (SELECT monitors_test.normal(i, 1) AS a, monitors_test.normal(i, 2) AS b,
+	monitors_test.normal(i, 3) AS c, monitors_test.normal(i, 4) AS d FROM generate_series(1, 20000) i) r', 'y', 'linear_regression');
+SELECT m."window" FROM mlops.monitor('monitors_quiet', "window" => '1 minute', lateness => '0') m;
+SELECT count(mlops.score('monitors_quiet', ARRAY[monitors_test.normal(i, 1), monitors_test.normal(i, 2), monitors_test.normal(i, 3), monitors_test.normal(i, 4)],
+	at => timestamptz '2026-01-01 UTC' + (i - 100000) / 500 * interval '1 minute')) AS scored FROM generate_series(100000, 100000 + 60 * 500 - 1) i;
+SELECT windows, raised FROM mlops.run_monitor('monitors_quiet', '2026-01-02 UTC');
+SELECT count(mlops.score('monitors_quiet', ARRAY[monitors_test.normal(i, 1) + CASE WHEN w / 2 % 4 = 0 THEN 0.5 ELSE 0 END, monitors_test.normal(i, 2) + CASE WHEN w / 2 % 4 = 1 THEN 0.5 ELSE 0 END,
+	monitors_test.normal(i, 3) + CASE WHEN w / 2 % 4 = 2 THEN 0.5 ELSE 0 END, monitors_test.normal(i, 4) + CASE WHEN w / 2 % 4 = 3 THEN 0.5 ELSE 0 END],
+	at => timestamptz '2026-01-03 UTC' + w * interval '1 minute')) AS scored FROM generate_series(1000000, 1000000 + 20 * 2000 - 1) i, LATERAL (SELECT (i - 1000000) / 2000 AS w) x;
+SELECT windows FROM mlops.run_monitor('monitors_quiet', '2026-01-04 UTC');
+SELECT kind, count(*) FROM mlops.alerts WHERE model = 'monitors_quiet' AND kind = 'drift' AND severity = 'major' GROUP BY 1;
+SELECT mlops.drop_model('monitors_quiet') IS NOT NULL AS dropped;
+
 -- who may what
 SELECT mlops.grant_model('monitors_m', 'regress_mlops_cat', 'read');
 SELECT mlops.grant_model('monitors_m', 'regress_mlops_dan', 'logs');

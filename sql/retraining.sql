@@ -230,6 +230,19 @@ SELECT metric FROM mlops.retrain_policy('odd', 'schedule', every => '1 day', sta
 CALL mlops.run_due_jobs();
 SELECT rows_training + rows_holdout AS rows, data_until FROM mlops.retrainings WHERE model = 'odd' ORDER BY retraining DESC LIMIT 1;
 
+-- a monitor that finds drift asks for it, whatever the trigger
+SELECT version FROM mlops.train('watched', 'SELECT i::float8 AS x, 2 * i AS y FROM generate_series(1, 2000) i', 'y', 'linear_regression');
+CREATE TABLE retraining_test.shifted AS SELECT i::float8 AS x, 3 * i AS y FROM generate_series(3000, 5000) i;
+SELECT on_drift FROM mlops.monitor('watched', "window" => '1 hour', on_drift => 'retrain');
+SELECT trigger FROM mlops.retrain_policy('watched', 'schedule', 'retraining_test.shifted', every => '1 year');
+SELECT count(s.value) FROM (SELECT (3000 + i)::float8 AS x, i FROM generate_series(1, 900) i) r,
+       LATERAL mlops.score('watched', jsonb_build_object('x', r.x), r.i::text, date_trunc('hour', now()) - (3 + i % 3) * interval '1 hour') s;
+SELECT raised > 0 AS raised FROM mlops.run_monitor('watched', now() + interval '2 days');
+SELECT next_check <= clock_timestamp() AS asked FROM mlops.retrain_policies WHERE model = 'watched';
+CALL mlops.run_due_jobs();
+SELECT trigger, cause ~ '^alerts?: ' AS cause, champion, challenger, decision FROM mlops.retrainings WHERE model = 'watched';
+SELECT next_check > clock_timestamp() + interval '300 days' AS as_before FROM mlops.retrain_policies WHERE model = 'watched';
+
 -- the end of a policy: dropped, unscheduled, with its model
 SELECT model, trigger FROM mlops.drop_retrain_policy('odd');
 SELECT mlops.drop_retrain_policy('odd');
@@ -245,7 +258,7 @@ SELECT count(*) FROM mlops.jobs WHERE name LIKE 'retrain:rides%';
 RESET ROLE;
 SELECT DISTINCT action FROM mlops.audit WHERE action LIKE 'retrain%' ORDER BY 1;
 
-SELECT count(mlops.drop_model(model)) FROM mlops.models WHERE model IN ('species', 'credit_risk', 'pima_risk', 'odd');
+SELECT count(mlops.drop_model(model)) FROM mlops.models WHERE model IN ('species', 'credit_risk', 'pima_risk', 'odd', 'watched');
 DELETE FROM mlops_private.job WHERE kind = 'retrain';
 DROP SCHEMA retraining_test CASCADE;
 REVOKE SELECT ON chicago, penguins, credit, pima FROM PUBLIC;

@@ -125,7 +125,7 @@ compare_numbers(const MlColumnRead *ref, const MlColumnRead *cur, int bins, cons
 	if (ref->n > 0 && cur->n > 0)
 		out->ks_p = mlops_ks_p(&two, work);
 	out->wasserstein = two.wasserstein;
-	out->wasserstein_scaled = mlops_wasserstein_scaled(two.wasserstein, mlops_population_sd(ref->n, x));
+	out->wasserstein_scaled = mlops_wasserstein_scaled(two.wasserstein, profile->sd);
 	out->p = out->ks_p;
 }
 

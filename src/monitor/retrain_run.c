@@ -400,7 +400,8 @@ try_promotion(MlRetrainRun *run)
 	mlops_write_begin(&w, COMMAND);
 	mlops_registry_lock(&w, run->policy.model, ML_PRIVILEGE_DEPLOY, false, &model);
 	if (mlops_alias_version(&w, &model, alias) != run->alias_version)
-		run->reason = psprintf("%s; alias \"%s\" was moved meanwhile", run->reason, alias);
+		run->reason = MemoryContextStrdup(w.caller, psprintf("%s; alias \"%s\" was moved meanwhile",
+															 run->reason, alias));
 	else if (mlops_gate_try(&w, &model, alias, run->challenger))
 	{
 		mlops_alias_move(&w, &model, alias, run->challenger, "retraining");

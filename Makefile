@@ -10,6 +10,9 @@ SQL_MODULES = $(sort $(wildcard sql/install/*.sql))
 DATA_built  = sql/mlops--$(EXTVERSION).sql
 DATA        = $(filter-out %/mlops--$(EXTVERSION).sql,$(wildcard sql/upgrade/mlops--*.sql))
 
+# queries and rules for Prometheus
+DOCS        = $(wildcard docs/prometheus/mlops-*.y*ml)
+
 # setup comes first and cleanup last; every other topic stands alone
 TOPICS      = $(basename $(notdir $(wildcard sql/*.sql)))
 REGRESS     = setup $(sort $(filter-out setup cleanup mlops--%,$(TOPICS))) cleanup

@@ -20,7 +20,7 @@ SELECT changed FROM mlops.grant_model('alerts_m', 'regress_mlops_logs', 'read');
 SELECT * FROM mlops.raise_alert('alerts_m', 'rows of today');
 SELECT * FROM mlops.raise_alert('alerts_m', 'rows of today', value => 12, threshold => 100);
 SELECT is_new FROM mlops.raise_alert('alerts_m', 'other', 'major');
-SELECT model, version, kind, subject, severity, state, value, threshold, seen, last_seen > opened AS later, silenced
+SELECT model, version, kind, subject, severity, state, value, threshold, seen, silenced
   FROM mlops.alerts WHERE model = 'alerts_m' ORDER BY alert;
 SELECT alert AS a FROM mlops.alerts WHERE subject = 'rows of today' \gset
 SELECT alert AS b FROM mlops.alerts WHERE subject = 'other' \gset

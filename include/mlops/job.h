@@ -27,6 +27,7 @@ typedef struct MlJob
 	char	   *name;
 	const MlJobKind *kind;		/* NULL: this version knows none of the name stored */
 	Jsonb	   *arguments;
+	char	   *search_path;	/* of the session that planned it */
 	bool		once;
 	int			failures;		/* one after the other, before this run */
 } MlJob;

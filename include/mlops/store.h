@@ -42,6 +42,7 @@ typedef struct MlUserSwitch
 	int			saved_context;
 	Oid			saved_asking;
 	int			saved_level;
+	const char *saved_search_path;	/* valid until the return */
 	int			guc_level;
 } MlUserSwitch;
 extern void mlops_become_owner(MlUserSwitch *sw);

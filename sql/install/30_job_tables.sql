@@ -27,6 +27,7 @@ CREATE TABLE mlops_private.job (
     running_backend_start timestamptz,
     running_system        bigint,
     created               timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    search_path           text NOT NULL,
     CONSTRAINT job_pkey PRIMARY KEY (job_id),
     CONSTRAINT job_state_check CHECK (state IN ('idle', 'running', 'suspended')),
     CONSTRAINT job_running_check CHECK ((state = 'running') = (running_run IS NOT NULL))
@@ -51,6 +52,8 @@ COMMENT ON COLUMN mlops_private.job.next_due
   IS 'null: not any more';
 COMMENT ON COLUMN mlops_private.job.lease_until
   IS 'by then the session that claimed it has begun the work, and holds the lock on the row of job_run';
+COMMENT ON COLUMN mlops_private.job.search_path
+  IS 'of the session that planned it, in which names of its arguments mean something';
 COMMENT ON COLUMN mlops_private.job.running_system
   IS 'the cluster in which running_pid runs';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.job', '');

@@ -14,6 +14,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
@@ -148,6 +149,7 @@ mlops_become_owner(MlUserSwitch *sw)
 	asking = role;
 	asked_as = owner;
 	asked_level = GetCurrentTransactionNestLevel();
+	sw->saved_search_path = namespace_search_path;	/* kept until the setting is restored */
 	sw->guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION,

@@ -152,7 +152,7 @@ mlops_job_claim(MlWriter *w, MlJob *out)
 	char	   *kind;
 
 	mlops_write_name(w, NameStr(w->role_name));
-	if (mlops_write_run(w, "SELECT job_id, name, kind, arguments, every IS NULL, failures"
+	if (mlops_write_run(w, "SELECT job_id, name, kind, arguments, every IS NULL, failures, search_path"
 						" FROM mlops_private.job WHERE state = 'idle' AND next_due <= clock_timestamp() AND " MINE
 						" ORDER BY next_due, job_id LIMIT 1 FOR UPDATE SKIP LOCKED") == 0)
 		return false;
@@ -165,6 +165,7 @@ mlops_job_claim(MlWriter *w, MlJob *out)
 	out->kind = mlops_job_kind(kind);
 	out->once = DatumGetBool(mlops_write_result(0, 5));
 	out->failures = DatumGetInt32(mlops_write_result(0, 6));
+	out->search_path = mlops_write_string(w, 0, 7);
 	mlops_write_int8(w, out->job_id);
 	mlops_write_run(w, "INSERT INTO mlops_private.job_run (job_id, started_at)"
 					" VALUES ($1, clock_timestamp()) RETURNING run_id");

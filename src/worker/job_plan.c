@@ -91,9 +91,10 @@ mlops_job_add(MlWriter *w, const MlJobPlan *plan, char **name)
 	else
 		mlops_write_null(w, INTERVALOID);
 	mlops_write_time(w, plan->start);
+	mlops_write_text(w, w->sw.saved_search_path);
 	mlops_write_run(w, "INSERT INTO mlops_private.job (job_id, name, kind, owner_oid, owner_name,"
-					" owner_system, arguments, every, first_due, next_due)"
-					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)");
+					" owner_system, arguments, every, first_due, next_due, search_path)"
+					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)");
 	mlops_wake_at_commit(MLOPS_WAKE_JOBS);
 	return job_id;
 }

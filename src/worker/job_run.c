@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "tcop/pquery.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -92,6 +93,14 @@ hold_run(const char *command, const MlJob *job)
 				 errmsg("job \"%s\" was removed or taken over while it ran", job->name)));
 }
 
+/* Until the subtransaction ends: names mean what they meant to the one who planned the job. */
+static void
+as_planned(const MlJob *job)
+{
+	(void) set_config_option("search_path", job->search_path, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+}
+
 /*
  * One step, in a subtransaction.  Returns NULL or the error, after which
  * nothing of the step is left.
@@ -112,6 +121,7 @@ try_step(const char *command, const MlJob *job, MlJobWork *work, bool *more, boo
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("job \"%s\" is of a kind that this version does not know", job->name)));
+		as_planned(job);
 		*more = job->kind->step(job, &done);
 		*cancelled = lock_and_ask(command, job);
 		ReleaseCurrentSubTransaction();
@@ -183,8 +193,8 @@ run_job(const char *command, Oid role, const MlJob *job)
 			ReThrowError(error);	/* it was not the job, but this session that was to stop */
 		return !mlops_worker_told_to_leave();
 	}
-	finish(command, job, error ? ML_JOB_FAILED : cancelled ? ML_JOB_CANCELLED :
-		   more ? ML_JOB_INTERRUPTED : ML_JOB_SUCCEEDED, &work, error);
+	finish(command, job, error ? ML_JOB_FAILED : !more ? ML_JOB_SUCCEEDED :
+		   cancelled ? ML_JOB_CANCELLED : ML_JOB_INTERRUPTED, &work, error);
 	commit_here(command, role);
 	return !mlops_worker_told_to_leave();
 }
@@ -264,6 +274,8 @@ mlops_jobs_refuse(const char *command, Oid role)
 	mlops_write_end(&w);
 	if (refused > 0)
 		ereport(LOG,
-				(errmsg("%d jobs of role \"%s\" failed, because no worker can connect as it", refused, name),
+				(errmsg_plural("%d job of role \"%s\" failed, because no worker can connect as it",
+							   "%d jobs of role \"%s\" failed, because no worker can connect as it",
+							   refused, refused, name),
 				 errhint("The role needs LOGIN (before PostgreSQL 17) and CONNECT on the database.")));
 }

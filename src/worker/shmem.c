@@ -16,6 +16,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "storage/pmsignal.h"
 #include "storage/shmem.h"
 #include "utils/acl.h"
 
@@ -252,7 +253,7 @@ mlops_worker_set_job(int64 job_id)
 bool
 mlops_worker_told_to_leave(void)
 {
-	return my_slot && *(volatile bool *) &my_slot->leave;
+	return my_slot && (*(volatile bool *) &my_slot->leave || !PostmasterIsAlive());
 }
 
 void

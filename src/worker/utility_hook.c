@@ -275,16 +275,16 @@ hold_of(Node *parsetree)
 	return hold;
 }
 
-/* After a command that changed the extension. */
+/* CREATE EXTENSION, of this one or of one that needs it. */
 static void
-tell_of_extension(Node *parsetree)
+create_extension(ProcessUtility_hook_type next, PlannedStmt *pstmt, const char *query, bool read_only_tree,
+				 ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+				 DestReceiver *dest, QueryCompletion *completion)
 {
-	if ((IsA(parsetree, CreateExtensionStmt) &&
-		 strcmp(((CreateExtensionStmt *) parsetree)->extname, "mlops") == 0) ||
-		(IsA(parsetree, AlterExtensionStmt) &&
-		 strcmp(((AlterExtensionStmt *) parsetree)->extname, "mlops") == 0) ||
-		(IsA(parsetree, DropStmt) && ((DropStmt *) parsetree)->removeType == OBJECT_EXTENSION &&
-		 is_ours(((DropStmt *) parsetree)->objects)))
+	bool		was_there = OidIsValid(get_extension_oid("mlops", true));
+
+	next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
+	if (!was_there && OidIsValid(get_extension_oid("mlops", true)))
 		mlops_wake_at_commit(MLOPS_WAKE_EXTENSION);
 }
 
@@ -296,20 +296,22 @@ process(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtili
 	Node	   *parsetree = pstmt->utilityStmt;
 	Hold		hold = {InvalidOid, NIL, false};
 
+	if (IsA(parsetree, CreateExtensionStmt))
+	{
+		create_extension(next, pstmt, query, read_only_tree, context, params, environment, dest, completion);
+		return;
+	}
 	if (mlops_worker_shared && IsTransactionState() && !RecoveryInProgress())
 		hold = hold_of(parsetree);
 	if (!OidIsValid(hold.database))
 	{
 		next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
-		if (mlops_worker_shared)
-			tell_of_extension(parsetree);
 		return;
 	}
 	PG_TRY();
 	{
 		take_hold(&hold);
 		next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
-		tell_of_extension(parsetree);
 	}
 	PG_FINALLY();
 	{

@@ -56,7 +56,7 @@ typedef struct WorkerDb
 	Oid			last_role;		/* served last: the others have their turn */
 	int			nowners;
 	Oid			owners[WORKER_OWNERS];	/* something of theirs is due */
-	int			installer_pid;	/* the session that made the extension, and when */
+	int			installer_pid;	/* the session that made the extension, and when; 0: not known */
 	TimestampTz installer_start;
 	TimestampTz installed_at;
 } WorkerDb;

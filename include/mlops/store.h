@@ -27,8 +27,6 @@
 
 /* The role that owns the extension, and with it our tables; error 55000 where it is not installed. */
 extern Oid	mlops_extension_owner(void);
-/* Until the transaction ends it cannot be dropped; error 55000 where it is not there (any more). */
-extern void mlops_extension_lock(void);
 extern char *mlops_extension_version(void);	/* as CREATE EXTENSION recorded it; palloc'd */
 
 /*

@@ -18,7 +18,6 @@
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -65,16 +64,6 @@ Oid
 mlops_extension_owner(void)
 {
 	return read_extension(NULL);
-}
-
-void
-mlops_extension_lock(void)
-{
-	Oid			extension = get_extension_oid("mlops", true);
-
-	if (OidIsValid(extension))
-		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
-	(void) read_extension(NULL);
 }
 
 char *

@@ -43,27 +43,6 @@ commit_here(const char *command, Oid role)
 				 errhint("Use SET ROLE instead of SET LOCAL ROLE.")));
 }
 
-/* What is always due for those who may: seal, anchor, apply retention, make days of the log. */
-static void
-run_built_in(const char *command, Oid role, TimestampTz deadline)
-{
-	static const char *const kinds[] = {"audit", "retention", "log"};
-
-	for (int i = 0; i < (int) lengthof(kinds); i++)
-	{
-		const MlJobKind *kind = mlops_job_kind(kinds[i]);
-		MlJobWork	work = {-1, NULL};
-		bool		more;
-
-		do
-		{
-			CHECK_FOR_INTERRUPTS();
-			more = kind->step(NULL, &work);
-			commit_here(command, role);
-		} while (more && GetCurrentTimestamp() < deadline);
-	}
-}
-
 /* Lock the job's row, as what ends a run does: a cancellation has come before or does not come. */
 static bool
 lock_and_ask(const char *command, const MlJob *job)
@@ -83,7 +62,6 @@ hold_run(const char *command, const MlJob *job)
 	MlWriter	w;
 	bool		ours;
 
-	mlops_extension_lock();
 	mlops_write_begin(&w, command);
 	ours = mlops_job_hold(&w, job);
 	mlops_write_end(&w);
@@ -102,11 +80,12 @@ as_planned(const MlJob *job)
 }
 
 /*
- * One step, in a subtransaction.  Returns NULL or the error, after which
- * nothing of the step is left.
+ * One step, in a subtransaction; of a kind that is done unasked, without a job.
+ * Returns NULL or the error, after which nothing of the step is left.
  */
 static ErrorData *
-try_step(const char *command, const MlJob *job, MlJobWork *work, bool *more, bool *cancelled)
+try_step(const char *command, const MlJobKind *kind, const MlJob *job, MlJobWork *work, bool *more,
+		 bool *cancelled)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -117,13 +96,14 @@ try_step(const char *command, const MlJob *job, MlJobWork *work, bool *more, boo
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		if (job->kind == NULL)
+		if (kind == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("job \"%s\" is of a kind that this version does not know", job->name)));
-		as_planned(job);
-		*more = job->kind->step(job, &done);
-		*cancelled = lock_and_ask(command, job);
+		if (job)
+			as_planned(job);
+		*more = kind->step(job, &done);
+		*cancelled = job && lock_and_ask(command, job);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
@@ -140,6 +120,46 @@ try_step(const char *command, const MlJob *job, MlJobWork *work, bool *more, boo
 	}
 	PG_END_TRY();
 	return error;
+}
+
+/* What is always due for those who may: seal, anchor, apply retention, make days of the log. */
+static const char *const built_in[] = {"audit", "retention", "log"};
+
+/* The next piece of it; returns whether there is more.  In a worker an error does not keep jobs from being run. */
+static bool
+built_in_step(const char *command, const char *name)
+{
+	const MlJobKind *kind = mlops_job_kind(name);
+	MlJobWork	work = {-1, NULL};
+	ErrorData  *error;
+	bool		more = false;
+	bool		cancelled;
+
+	if (!mlops_worker_is_me())
+		return kind->step(NULL, &work);
+	error = try_step(command, kind, NULL, &work, &more, &cancelled);
+	if (error && error->sqlerrcode != ERRCODE_QUERY_CANCELED)
+		ereport(WARNING,
+				(errmsg("upkeep \"%s\" failed", name),
+				 errdetail("%s (SQLSTATE %s).", mlops_job_message(error->sqlerrcode),
+						   unpack_sql_state(error->sqlerrcode))));
+	return more;
+}
+
+static void
+run_built_in(const char *command, Oid role, TimestampTz deadline)
+{
+	bool		more;
+
+	for (int i = 0; i < (int) lengthof(built_in); i++)
+		do
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (mlops_worker_told_to_leave())
+				return;
+			more = built_in_step(command, built_in[i]);
+			commit_here(command, role);
+		} while (more && GetCurrentTimestamp() < deadline);
 }
 
 static void
@@ -177,7 +197,7 @@ run_job(const char *command, Oid role, const MlJob *job)
 	{
 		more = cancelled = false;
 		hold_run(command, job);
-		error = try_step(command, job, &work, &more, &cancelled);
+		error = try_step(command, job->kind, job, &work, &more, &cancelled);
 		if (error || cancelled || !more || mlops_worker_told_to_leave())
 			break;
 		commit_here(command, role);
@@ -229,6 +249,11 @@ mlops_jobs_run(const char *command, TimestampTz deadline)
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	if (mlops_rights_database(role, ML_PRIVILEGE_AUDIT))
 		run_built_in(command, role, deadline);
+	if (mlops_worker_told_to_leave())
+	{
+		SPI_finish();
+		return;
+	}
 	mlops_write_begin(&w, command);
 	mlops_jobs_tidy(&w);
 	mlops_write_end(&w);

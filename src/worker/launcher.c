@@ -169,7 +169,8 @@ update_databases(List *databases, TimestampTz now, bool clock_went_back)
 			db->look_at = 0;
 			db->upkeep_at = Min(db->upkeep_at, now + WORKER_UPKEEP * USECS_PER_SEC);
 		}
-		if (db->holds == 0 && !list_member_oid(databases, db->database) && slots_of(db->database) == 0)
+		/* what a session made after the list was read is not in it */
+		if (db->holds == 0 && db->made_at < now && !list_member_oid(databases, db->database) && slots_of(db->database) == 0)
 			memset(db, 0, sizeof(WorkerDb));
 	}
 	for (int i = 0; i < WORKER_TROUBLES; i++)

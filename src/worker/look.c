@@ -54,6 +54,7 @@ typedef struct Look
 	TimestampTz next_due;
 	List	   *owners;			/* OIDs of roles */
 	bool		restoring;		/* jobs of a dump wait for the end of its restore */
+	bool		others;			/* somebody is at a job and is not a worker, or is one that ends */
 } Look;
 
 /* Is this database being filled from a dump? */
@@ -123,6 +124,18 @@ look_at_due(Look *look)
 	mlops_scan_end(&scan);
 }
 
+static bool
+is_worker(int pid)
+{
+	bool		is = false;
+
+	LWLockAcquire(mlops_worker_shared->lock, LW_SHARED);
+	for (int i = 0; i < WORKER_SLOTS; i++)
+		is = is || (mlops_worker_shared->slots[i].phase != WORKER_FREE && mlops_worker_shared->slots[i].pid == pid);
+	LWLockRelease(mlops_worker_shared->lock);
+	return is;
+}
+
 static void
 look_at_running(Look *look)
 {
@@ -132,14 +145,15 @@ look_at_running(Look *look)
 	mlops_scan_begin(&scan, "job", "job_running_idx", JOB_NATTS, 0, NULL);
 	while (HeapTupleIsValid(tuple = mlops_scan_next(&scan)))
 	{
+		int			pid = DatumGetInt32(mlops_scan_column(&scan, tuple, JOB_RUNNING_PID));
 		Oid			user;
 
 		CHECK_FOR_INTERRUPTS();
 		if (DatumGetInt64(mlops_scan_column(&scan, tuple, JOB_RUNNING_SYSTEM)) == mlops_this_system() &&
-			mlops_job_session_alive(DatumGetInt32(mlops_scan_column(&scan, tuple, JOB_RUNNING_PID)),
-									DatumGetTimestampTz(mlops_scan_column(&scan, tuple, JOB_RUNNING_START)), &user))
-			continue;
-		add_owner(look, &scan, tuple);
+			mlops_job_session_alive(pid, DatumGetTimestampTz(mlops_scan_column(&scan, tuple, JOB_RUNNING_START)), &user))
+			look->others = look->others || !is_worker(pid);
+		else
+			add_owner(look, &scan, tuple);
 	}
 	mlops_scan_end(&scan);
 }
@@ -227,6 +241,8 @@ report(const Look *look)
 			again = Min(Min(look->next_due, db->upkeep_at), look->now + WORKER_LOOK_IDLE * USECS_PER_SEC);
 		if (look->restoring)
 			again = Min(again, look->now + RESTORING_SECONDS * USECS_PER_SEC);
+		if (look->others)
+			again = Min(again, look->now + WORKER_LOOK_RUNNING * USECS_PER_SEC);
 		/* what was said meanwhile may have come too late for us */
 		db->look_at = db->wakes == look->before.wakes ? again : 0;
 		store_owners(db, look->owners);

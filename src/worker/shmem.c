@@ -82,6 +82,7 @@ mlops_worker_find_database(Oid database, bool make)
 		return NULL;
 	memset(unused, 0, sizeof(WorkerDb));
 	unused->database = database;
+	unused->made_at = GetCurrentTimestamp();
 	unused->next_due = DT_NOEND;
 	return unused;
 }

@@ -34,6 +34,8 @@
 #define WORKER_UPKEEP		(60 * 60)	/* sealing, retention: at least so often */
 #define WORKER_UPKEEP_SOON	60	/* ... and after something happened that is to be sealed */
 
+#define WORKER_LOOK_RUNNING	5	/* where somebody is at a job and is none of our workers */
+
 #define WORKER_TYPE			"mlops worker"
 #define WORKER_AFTER(seconds) TimestampTzPlusMilliseconds(GetCurrentTimestamp(), (int64) (seconds) * 1000)
 
@@ -48,6 +50,7 @@ typedef struct WorkerDb
 {
 	Oid			database;		/* InvalidOid: a free line */
 	WorkerDbState state;
+	TimestampTz made_at;		/* the line */
 	int			holds;			/* sessions that want it left alone */
 	uint64		wakes;			/* how often somebody said that there may be something new */
 	TimestampTz look_at;		/* when to look, at the latest */

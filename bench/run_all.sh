@@ -1,6 +1,6 @@
 #!/bin/bash
 # run_all.sh [GROUP ...]: runs the benchmarks of the groups (linear, trees,
-# governance; all by default) and writes each group's table into README.md, between its two
+# governance, watching; all by default) and writes each group's table into README.md, between its two
 # markers.  Takes about 15 minutes a group on a quiet machine with 2 cores.
 source "$(dirname "$0")/common.sh"
 bench_setup
@@ -8,6 +8,7 @@ bench_setup
 group_linear="train_linear fit_parallel end_to_end_linear end_to_end_logistic predict_row trigger create_extension"
 group_trees="boost_fit boost_end_to_end boost_score forest_fit boost_quality boost_growth"
 group_governance="rights audit fingerprint snapshot"
+group_watching="windows drift_report false_alarms performance data_drift"
 
 run_group()
 {
@@ -34,11 +35,11 @@ run_group()
 	cat "$BENCH_TMP/README.md" >"$BENCH_DIR/README.md"
 }
 
-[ $# -gt 0 ] || set -- linear trees governance
+[ $# -gt 0 ] || set -- linear trees governance watching
 for group in "$@"; do
 	case $group in
-		linear | trees | governance) ;;
-		*) die "no group $group: there are linear, trees and governance" ;;
+		linear | trees | governance | watching) ;;
+		*) die "no group $group: there are linear, trees, governance and watching" ;;
 	esac
 	run_group "$group"
 done

@@ -98,7 +98,7 @@ sub make_governed
 		SELECT mlops.run_monitor('price', now() + interval '3 hours');});
 	# a retraining, whose policy waits for another
 	as_role($node, $db, 'ann', q{
-		SELECT mlops.retrain_policy('price', 'schedule', every => '1 year', cooldown => '30 days', budget => '{"rows": 100000}', promote_alias => 'fresh', start => now());
+		SELECT mlops.retrain_policy('queued', 'schedule', every => '1 year', cooldown => '30 days', budget => '{"rows": 100000}', promote_alias => 'fresh', start => now());
 		CALL mlops.run_due_jobs();});
 	# some acts that are not sealed yet
 	$node->safe_psql($db, q{

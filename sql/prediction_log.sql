@@ -130,6 +130,38 @@ SELECT count(s.value) FROM pl_people p, LATERAL mlops.score('pl_person', p, p.id
 SELECT DISTINCT features - 'n' AS features FROM mlops.predictions WHERE model = 'pl_person';
 SELECT min(length(features)), max(length(features)) FROM mlops_private.prediction WHERE model_id = (SELECT model_id FROM mlops_private.model WHERE name = 'pl_person');
 
+-- labels that came after training count too, through views, expressions and other names, from the next statement on
+CREATE VIEW pl_shown AS SELECT p.n * 2 AS twice, p.age + 1 AS years, p.n AS m, p.y FROM pl_people p;
+SECURITY LABEL FOR mlops ON COLUMN pl_people.age IS NULL;
+SET client_min_messages = warning;
+SELECT version FROM mlops.train('pl_later', 'SELECT twice, years, m, y FROM pl_shown', 'y', 'decision_tree');
+RESET client_min_messages;
+CREATE FUNCTION pg_temp.keys(k text) RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(e.key || ' ' || CASE WHEN e.value @> '{"withheld": true}' THEN 'withheld' ELSE 'kept' END, ', ' ORDER BY e.key) FROM mlops.predictions p, jsonb_each(p.features) e WHERE p.key = k
+$$;
+CREATE FUNCTION pg_temp.later(k text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN (mlops.score('pl_later', '{"twice": 2, "years": 30, "m": 1}'::jsonb, k)).version; END $$;
+SELECT pg_temp.later('later 1');
+SELECT pg_temp.keys('later 1');
+SECURITY LABEL FOR mlops ON COLUMN pl_people.age IS 'pii:age';
+SELECT pg_temp.later('later 2');
+SELECT pg_temp.keys('later 2');
+BEGIN;
+SELECT pg_temp.later('later 3'), mlops.label_column('pl_people', 'n', 'pii') IS NOT NULL AS labelled;
+SELECT pg_temp.later('later 4');
+COMMIT;
+SELECT pg_temp.keys('later 3'), pg_temp.keys('later 4');
+SECURITY LABEL FOR mlops ON COLUMN pl_people.n IS NULL;
+SELECT pg_temp.later('later 5');
+SELECT pg_temp.keys('later 5');
+-- a table that a row comes from speaks for its columns, whatever the model was trained on
+CREATE TABLE pl_other (twice int, years int, m int);
+INSERT INTO pl_other VALUES (1, 2, 3);
+SECURITY LABEL FOR mlops ON COLUMN pl_other.m IS 'pii';
+SELECT s.version FROM pl_other o, LATERAL mlops.score('pl_later', o, 'later 6') s;
+SELECT pg_temp.keys('later 6');
+DROP VIEW pl_shown;
+DROP TABLE pl_other;
+
 -- outcomes: a number for a regression, else the class; the same again changes nothing
 SELECT o.key, o.actual, o.changed FROM mlops.record_outcome('pl', '7', 17.5) o;
 SELECT o.changed FROM mlops.record_outcome('pl', '7', 17.5) o;
@@ -171,7 +203,7 @@ SELECT mlops.log_features(1);
 SELECT mlops.log_features(-1);
 RESET ROLE;
 
-SELECT sum((mlops.drop_model(m)).versions) FROM unnest('{pl,pl_colour,pl_hit,pl_number,pl_person}'::text[]) m;
+SELECT sum((mlops.drop_model(m)).versions) FROM unnest('{pl,pl_colour,pl_hit,pl_later,pl_number,pl_person}'::text[]) m;
 SELECT count(*) FROM mlops.predictions WHERE model LIKE 'pl%';
 -- what they logged outlives them
 DELETE FROM mlops_private.prediction WHERE model_id NOT IN (SELECT model_id FROM mlops_private.model);

@@ -52,6 +52,9 @@ extern bool mlops_label_parse(const char *text, MlLabel *label);
  */
 extern char *mlops_label_set(Oid relid, AttrNumber attnum, const char *text);
 
+/* Another number than before: labels, or columns, may have changed since, in whatever session. */
+extern uint64 mlops_label_epoch(void);
+
 /* Remove every label of ours in this database; returns how many there were. */
 extern int	mlops_label_remove_all(void);
 
@@ -93,6 +96,13 @@ extern List *mlops_source_relations(MlSource *source);
  * it, one that says personal data before others.
  */
 extern const char *const *mlops_source_labels(MlSource *source);
+
+/* The labels of this database as they are now, to be asked for one column after the other; palloc'd. */
+typedef struct MlPiiIndex MlPiiIndex;
+extern MlPiiIndex *mlops_pii_index(void);
+
+/* Does a label say that the column of this name is personal data?  As above, those of parents and children count. */
+extern bool mlops_pii_column(MlPiiIndex *index, Oid relid, const char *column);
 
 /* A column that is used in spite of its label. */
 typedef struct MlLabelled

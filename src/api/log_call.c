@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 
 #include "mlops/catalog.h"
+#include "mlops/label.h"
 #include "mlops/log.h"
 
 #include "log_call.h"
@@ -59,6 +60,8 @@ typedef struct Withheld
 	struct Withheld *next;
 	int64		model_id;
 	int			version;
+	Oid			row_type;
+	uint64		epoch;			/* of labels */
 	bool	   *features;		/* NULL: none */
 } Withheld;
 
@@ -255,56 +258,36 @@ take_stored(const MlLogCall *call, MlLogAnswer *a)
 		a->label = &sig->classes[a->value > 0.5 ? 1 : 0];
 }
 
-/* The features that stand in a version's record as used in spite of their labels; NULL: none. */
-static bool *
-read_withheld(MemoryContext context, int64 model_id, int version, const MlSignature *sig)
-{
-	Jsonb	   *facts = mlops_registry_facts(model_id, version);
-	bool	   *withheld = NULL;
-	JsonbValue	buffer;
-	JsonbValue *list;
-	JsonbIterator *it;
-	JsonbIteratorToken token;
-	JsonbValue	v;
-
-	list = facts ? getKeyJsonValueFromContainer(&facts->root, "labelled", strlen("labelled"), &buffer) : NULL;
-	if (list == NULL || list->type != jbvBinary)
-		return NULL;
-	it = JsonbIteratorInit(list->val.binary.data);
-	while ((token = JsonbIteratorNext(&it, &v, false)) != WJB_DONE)
-	{
-		if (token != WJB_KEY || v.val.string.len != strlen("column") ||
-			memcmp(v.val.string.val, "column", v.val.string.len) != 0)
-			continue;
-		(void) JsonbIteratorNext(&it, &v, true);
-		for (int i = 0; v.type == jbvString && i < sig->nfeatures; i++)
-		{
-			if (v.val.string.len != (int) strlen(sig->features[i].name) ||
-				memcmp(v.val.string.val, sig->features[i].name, v.val.string.len) != 0)
-				continue;
-			if (withheld == NULL)
-				withheld = MemoryContextAllocZero(context, sizeof(bool) * sig->nfeatures);
-			withheld[i] = true;
-		}
-	}
-	return withheld;
-}
-
 static const bool *
 get_withheld(MlLogSite *site, const MlLogAnswer *a)
 {
+	Oid			row_type = mlops_scorer_row_type(a->scorer);
+	uint64		epoch = mlops_label_epoch();
+	Withheld  **link = &site->withheld;
 	Withheld   *known;
 
-	for (known = site->withheld; known; known = known->next)
+	while ((known = *link) != NULL)
 	{
-		if (known->model_id == a->model_id && known->version == a->version)
-			return known->features;
+		if (known->model_id == a->model_id && known->version == a->version &&
+			known->row_type == row_type)
+		{
+			if (known->epoch == epoch)
+				return known->features;
+			*link = known->next;
+			if (known->features)
+				pfree(known->features);
+			pfree(known);
+			continue;
+		}
+		link = &known->next;
 	}
 	known = MemoryContextAllocZero(site->context, sizeof(Withheld));
-	known->features = read_withheld(site->context, a->model_id, a->version,
-									mlops_scorer_model(a->scorer)->sig);
+	known->features = mlops_log_withheld(site->context, a->model_id, a->version,
+										 mlops_scorer_model(a->scorer)->sig, row_type);
 	known->model_id = a->model_id;
 	known->version = a->version;
+	known->row_type = row_type;
+	known->epoch = epoch;
 	known->next = site->withheld;
 	site->withheld = known;
 	return known->features;

@@ -57,6 +57,13 @@ typedef struct MlLogAnswer
 
 extern void mlops_log_call(MlLogSite *site, const MlLogCall *call, MlLogAnswer *answer);
 
+/*
+ * log_withheld.c: the features of a version that are not logged, in the
+ * context; NULL: none.  row_type: of the row that was scored, or InvalidOid.
+ */
+extern bool *mlops_log_withheld(MemoryContext context, int64 model_id, int version,
+								const MlSignature *sig, Oid row_type);
+
 /* Error 22008 for a time that is infinite or still to come. */
 extern void mlops_log_time_check(TimestampTz at);
 

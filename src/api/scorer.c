@@ -354,6 +354,12 @@ mlops_scorer_model(const MlScorer *scorer)
 	return scorer->model;
 }
 
+Oid
+mlops_scorer_row_type(const MlScorer *scorer)
+{
+	return scorer->type_id;
+}
+
 int64
 mlops_scorer_version(FmgrInfo *flinfo, int *version)
 {

@@ -59,6 +59,9 @@ extern const double *mlops_scorer_tuple(MlScorer *scorer, HeapTuple tuple, Tuple
 extern const double *mlops_scorer_jsonb(MlScorer *scorer, Jsonb *features);
 extern const double *mlops_scorer_array(MlScorer *scorer, ArrayType *x);
 
+/* The row type it was of, RECORDOID for one without a name; InvalidOid: none, it was jsonb or an array. */
+extern Oid	mlops_scorer_row_type(const MlScorer *scorer);
+
 /* The features of the row that was scored last, in the signature's slots. */
 extern const double *mlops_scorer_features(const MlScorer *scorer);
 

@@ -12,6 +12,7 @@
  *	relations			[{schema, name, oid, kind}] beneath the source, views among them
  *	columns				[{schema, relation, column, type}] beneath the columns of the source
  *						that were read; type: the family, or where it has none its name
+ *	origins				[{feature, schema, relation, column}] of what each of them is made
  *	labelled			[{column, label}] used in spite of a label
  *	row_security		a policy decided which rows the source showed
  *	rows_seen			rows that it showed, before any was left out
@@ -145,6 +146,45 @@ add_columns(JsonbParseState **out, MlSource *source, const MlFingerprint *print)
 }
 
 static void
+add_origin(JsonbParseState **out, const char *feature, const MlBaseColumn *column)
+{
+	pushJsonbValue(out, WJB_BEGIN_OBJECT, NULL);
+	mlops_jsonb_add_string(out, "feature", feature);
+	mlops_jsonb_add_string(out, "schema", get_namespace_name(get_rel_namespace(column->relid)));
+	mlops_jsonb_add_string(out, "relation", get_rel_name(column->relid));
+	mlops_jsonb_add_string(out, "column", get_attname(column->relid, column->attnum, false));
+	pushJsonbValue(out, WJB_END_OBJECT, NULL);
+}
+
+/* A label that one of them gets later counts for the feature (log_withheld.c). */
+static void
+add_origins(JsonbParseState **out, MlSource *source, const MlFingerprint *print)
+{
+	mlops_jsonb_add_key(out, "origins");
+	pushJsonbValue(out, WJB_BEGIN_ARRAY, NULL);
+	for (int i = 0; i < print->ncolumns; i++)
+	{
+		for (int j = 0; j < source->desc->natts; j++)
+		{
+			ListCell   *lc;
+
+			if (strcmp(NameStr(TupleDescAttr(source->desc, j)->attname), print->columns[i]) != 0)
+				continue;
+			CHECK_FOR_INTERRUPTS();
+			foreach(lc, mlops_source_origin(source, j))
+			{
+				MlBaseColumn *base = (MlBaseColumn *) lfirst(lc);
+
+				if (!isAnyTempNamespace(get_rel_namespace(base->relid)))
+					add_origin(out, print->columns[i], base);
+			}
+			break;
+		}
+	}
+	pushJsonbValue(out, WJB_END_ARRAY, NULL);
+}
+
+static void
 add_labelled(JsonbParseState **out, const List *labelled)
 {
 	ListCell   *lc;
@@ -226,6 +266,7 @@ mlops_version_facts(const MlTrainCall *call, const MlCandidate *best)
 	pushJsonbValue(&out, WJB_BEGIN_OBJECT, NULL);
 	add_relations(&out, call->source);
 	add_columns(&out, call->source, &best->fingerprint);
+	add_origins(&out, call->source, &best->fingerprint);
 	add_labelled(&out, best->labelled);
 	add_rows(&out, best);
 	add_fingerprint(&out, &best->fingerprint);

@@ -22,8 +22,10 @@
 #include "catalog/pg_seclabel.h"
 #include "commands/seclabel.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "data.h"
 
@@ -192,10 +194,41 @@ check_place(Oid relid, int attnum)
 				 errhint("Label the columns of the tables that hold the data.")));
 }
 
+/* pg_seclabel has no cache of its own: sessions that remember labels hear of a change through that of the relation. */
+static void
+tell_others(const ObjectAddress *object)
+{
+	if (object->classId == RelationRelationId &&
+		SearchSysCacheExists1(RELOID, ObjectIdGetDatum(object->objectId)))
+		CacheInvalidateRelcacheByRelid(object->objectId);
+}
+
+static uint64 epoch = 1;
+
+static void
+at_relation_change(Datum arg, Oid relid)
+{
+	epoch++;
+}
+
+uint64
+mlops_label_epoch(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(at_relation_change, (Datum) 0);
+		registered = true;
+	}
+	return epoch;
+}
+
 /* The server asks whether a label may be set; NULL removes one. */
 static void
 check_relabel(const ObjectAddress *object, const char *label)
 {
+	tell_others(object);
 	if (label == NULL)
 		return;
 	if (object->classId != RelationRelationId)
@@ -225,6 +258,7 @@ mlops_label_set(Oid relid, AttrNumber attnum, const char *text)
 	ObjectAddressSubSet(object, RelationRelationId, relid, attnum);
 	previous = GetSecurityLabel(&object, MLOPS_LABEL_PROVIDER);
 	SetSecurityLabel(&object, MLOPS_LABEL_PROVIDER, text);
+	tell_others(&object);
 	CommandCounterIncrement();	/* the same column may come again in this statement */
 	return previous;
 }

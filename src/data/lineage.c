@@ -660,6 +660,48 @@ mlops_source_origin(MlSource *source, int column)
 	return columns;
 }
 
+struct MlPiiIndex
+{
+	LabelIndex	labels;
+};
+
+MlPiiIndex *
+mlops_pii_index(void)
+{
+	MlPiiIndex *index = palloc0(sizeof(MlPiiIndex));
+
+	index->labels.all = mlops_label_list();
+	return index;
+}
+
+bool
+mlops_pii_column(MlPiiIndex *index, Oid relid, const char *column)
+{
+	RelationLabels *labels = NULL;
+	ListCell   *lc;
+
+	if (index->labels.all == NIL)
+		return false;
+	foreach(lc, index->labels.relations)
+	{
+		if (((RelationLabels *) lfirst(lc))->relid == relid)
+			labels = (RelationLabels *) lfirst(lc);
+	}
+	if (labels == NULL)
+	{
+		labels = relation_labels(index->labels.all, relid);
+		index->labels.relations = lappend(index->labels.relations, labels);
+	}
+	foreach(lc, labels->labels)
+	{
+		const NamedLabel *label = (NamedLabel *) lfirst(lc);
+
+		if (label->is_pii && strcmp(label->column, column) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The first label among columns, one that says personal data before others. */
 static const char *
 first_label(const List *columns)

@@ -93,6 +93,13 @@ sub make_governed
 		INSERT INTO mlops_private.prediction
 			SELECT prediction_id + 1000000, '2030-01-01 12:00+00', log_xid, system, model_id, value, version, latency_us, shadow, variant, caller, key, label, features, probabilities, share
 			  FROM mlops_private.prediction;});
+	# as if the database had been in another cluster before, and on a day without a partition
+	$node->safe_psql($db, q{
+		INSERT INTO mlops_private.prediction
+			SELECT prediction_id + 2000000, '2031-01-01 12:00+00', log_xid, 7, model_id, value, version, latency_us, shadow, variant, caller, key, label, features, probabilities, share
+			  FROM mlops_private.prediction
+			 WHERE NOT shadow AND model_id = (SELECT model_id FROM mlops_private.model WHERE name = 'price')
+			 ORDER BY prediction_id LIMIT 1;});
 	as_role($node, $db, 'ann', q{
 		SELECT mlops.monitor('price', "window" => '1 hour', segments => '{c}', thresholds => '{"low_n": 10}');
 		SELECT mlops.run_monitor('price', now() + interval '3 hours');});

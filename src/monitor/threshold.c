@@ -84,7 +84,7 @@ mlops_interval_us(const Interval *interval, const char *name, int64 least, int64
 {
 	int64		us;
 
-	if (interval->month == 0 && Abs(interval->day) <= 366 * 100 &&
+	if (interval->month == 0 && interval->day >= -366 * 100 && interval->day <= 366 * 100 &&
 		interval->time >= -most && interval->time <= most)
 	{
 		us = interval->day * USECS_PER_DAY + interval->time;

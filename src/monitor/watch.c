@@ -78,8 +78,8 @@ static int
 find_track(const MlWatch *watch, const NamedTrack *index, const char *name)
 {
 	NamedTrack	key = {name, 0};
-	NamedTrack *found = bsearch(&key, index, watch->watched.reference->ntracks, sizeof(NamedTrack),
-								compare_names);
+	const NamedTrack *found = bsearch(&key, index, watch->watched.reference->ntracks, sizeof(NamedTrack),
+									  compare_names);
 
 	return found ? found->track : -1;
 }

@@ -24,13 +24,13 @@ count_once()
 	exec 9>"$dir/in"
 	echo "SELECT 'pid ' || pg_backend_pid();" >&9
 	while ! pid=$(sed -n 's/^pid //p' "$dir/out") || [ -z "$pid" ]; do sleep 0.01; done
-	sample_memory "$pid" >"$dir/memory" &
+	sample_memory "$pid" >"$dir/memory" 9>&- &
 	sampler=$!
 	{
 		echo "SELECT FROM mlops.unmonitor('bench_watched') WHERE EXISTS (SELECT FROM mlops.monitors WHERE model = 'bench_watched');"
 		echo "SELECT FROM mlops.monitor('bench_watched');"
 		echo '\timing on'
-		echo "SELECT 'rows ' || rows FROM mlops.run_monitor('bench_watched', 'infinity');"
+		echo "SELECT 'rows ' || rows FROM mlops.run_monitor('bench_watched', '2026-03-01');"
 	} >&9
 	exec 9>&-
 	wait $client

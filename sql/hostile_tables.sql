@@ -191,7 +191,7 @@ SELECT p.polrelid::regclass AS odd_policy, p.polcmd, p.polroles, pg_get_expr(p.p
  WHERE c.relnamespace = 'mlops_private'::regnamespace
    AND NOT (p.polcmd = 'r' AND p.polpermissive AND p.polroles = '{0}' AND pg_get_expr(p.polqual, p.polrelid) ~ 'mlops_private\.(may|owns)|EXISTS|^false$');
 SELECT c.relname AS not_dumped, c.relkind FROM pg_class c, pg_extension e
- WHERE c.relnamespace = 'mlops_private'::regnamespace AND c.relkind IN ('r', 'p', 'S') AND e.extname = 'mlops'
+ WHERE c.relnamespace = 'mlops_private'::regnamespace AND c.relkind IN ('r', 'p', 'S') AND c.relname !~ '^prediction_\d{8}$' AND e.extname = 'mlops'
    AND NOT c.oid = ANY (coalesce(e.extconfig, '{}')) ORDER BY 1;
 SELECT c.relname AS without_comment, c.relkind FROM pg_class c
  WHERE c.relnamespace IN ('mlops'::regnamespace, 'mlops_private'::regnamespace) AND c.relkind IN ('r', 'p', 'S', 'v')
@@ -207,7 +207,7 @@ SELECT c.relname AS view_without_barrier FROM pg_class c
  WHERE c.relnamespace = 'mlops'::regnamespace AND c.relkind = 'v'
    AND (NOT 'security_barrier=true' = ANY (coalesce(c.reloptions, '{}')) OR 'security_invoker=true' = ANY (coalesce(c.reloptions, '{}')));
 SELECT c.relname AS not_a_member FROM pg_class c
- WHERE c.relnamespace IN ('mlops'::regnamespace, 'mlops_private'::regnamespace) AND c.relkind IN ('r', 'p', 'S', 'v')
+ WHERE c.relnamespace IN ('mlops'::regnamespace, 'mlops_private'::regnamespace) AND c.relkind IN ('r', 'p', 'S', 'v') AND c.relname !~ '^prediction_\d{8}$'
    AND NOT EXISTS (SELECT 1 FROM pg_depend d, pg_extension e WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
                    AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e' AND e.extname = 'mlops');
 -- nothing of ours runs as its owner or in a language of text

@@ -1,4 +1,5 @@
 -- Days of the prediction log: made ahead, filled, let go.
+TRUNCATE mlops_private.prediction;	-- what other topics logged
 SET client_min_messages = warning;
 CREATE TABLE lp_rows AS SELECT i AS id, i * 0.5 AS a, i * 2.0 AS y FROM generate_series(1, 300) i;
 SELECT version FROM mlops.train('lp', 'SELECT a, y FROM lp_rows', 'y', 'linear_regression');

@@ -1,4 +1,5 @@
 -- what one role does to its own models and snapshots must not stop what protects others
+TRUNCATE mlops_private.prediction;	-- what other topics logged
 CREATE SCHEMA sabotage;
 GRANT ALL ON SCHEMA sabotage TO PUBLIC;
 CREATE ROLE regress_mlops_mallory;

@@ -8,7 +8,7 @@ bench_setup
 group_linear="train_linear fit_parallel end_to_end_linear end_to_end_logistic predict_row trigger create_extension"
 group_trees="boost_fit boost_end_to_end boost_score forest_fit boost_quality boost_growth"
 group_governance="rights audit fingerprint snapshot"
-group_watching="windows drift_report false_alarms performance data_drift"
+group_watching="windows drift_report false_alarms data_drift log performance"
 
 run_group()
 {

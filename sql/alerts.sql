@@ -26,7 +26,7 @@ SELECT alert AS a FROM mlops.alerts WHERE subject = 'rows of today' \gset
 SELECT alert AS b FROM mlops.alerts WHERE subject = 'other' \gset
 
 -- somebody knows; the same again changes nothing, a worse one is open again, a better one is not
-SELECT alert = :a AS same, model, version, kind, subject, state, at > now() AS now FROM mlops.acknowledge_alert(:a, 'a holiday');
+SELECT alert = :a AS same, model, version, kind, subject, state, at >= now() AS now FROM mlops.acknowledge_alert(:a, 'a holiday');
 SELECT is_new FROM mlops.raise_alert('alerts_m', 'rows of today');
 SELECT severity, state, acknowledged IS NOT NULL AS acknowledged, acknowledged_by, note, seen FROM mlops.alerts WHERE alert = :a;
 SELECT is_new FROM mlops.raise_alert('alerts_m', 'rows of today', 'major');

@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "access/xact.h"
+#include "common/int.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -179,11 +180,17 @@ static const int64 *
 count_baseline(const Request *r)
 {
 	TimestampTz end = r->until == DT_NOEND ? GetCurrentTransactionStartTimestamp() : r->until;
+	int64		length;
+	TimestampTz before;
 
 	if (strcmp(r->baseline, "training") == 0)
 		return mlops_reference_counts(r->watched.reference);
 	if (strcmp(r->baseline, "previous") == 0)
-		return count_log(r, r->since - (end - r->since), r->since)->counts;
+	{
+		if (pg_sub_s64_overflow(end, r->since, &length) || pg_sub_s64_overflow(r->since, length, &before))
+			before = DT_NOBEGIN;
+		return count_log(r, before, r->since)->counts;
+	}
 	return mlops_window_of_source(&r->watched, r->baseline)->counts;
 }
 

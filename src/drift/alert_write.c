@@ -174,8 +174,8 @@ mlops_alert_raise(MlWriter *w, const MlAlertKey *key, const MlAlertFacts *facts)
 		add_key(w, key);
 		add_facts(w, facts);
 		if (mlops_write_run(w, "INSERT INTO mlops_private.alert (model_id, version, kind, subject, severity,"
-							" method, value, threshold, window_start, window_end)"
-							" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+							" method, value, threshold, window_start, window_end, opened, last_seen)"
+							" SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, t, t FROM clock_timestamp() t"
 							" ON CONFLICT (model_id, version, kind, subject) WHERE " IS_OPEN
 							" DO NOTHING RETURNING alert_id") > 0)
 			break;

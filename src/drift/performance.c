@@ -32,7 +32,8 @@
 
 #include "performance_private.h"
 
-#define ROWS_KEPT 1000			/* before what was made of them is let go */
+#define ROWS_KEPT 1000			/* before what was made of them is let go, ... */
+#define ROWS_BYTES (1024 * 1024)	/* ... or so much of it */
 
 /* columns of the query */
 enum
@@ -477,7 +478,7 @@ take_slot(void *arg, TupleTableSlot *slot)
 
 	take_row(r, slot->tts_values, slot->tts_isnull);
 	MemoryContextSwitchTo(old);
-	if (++r->ntaken % ROWS_KEPT == 0)
+	if (++r->ntaken % ROWS_KEPT == 0 || unlikely(MemoryContextMemAllocated(r->of_rows, false) > ROWS_BYTES))
 		MemoryContextReset(r->of_rows);
 }
 

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -196,6 +197,8 @@ restore_previous(MlWriter *w, const MlMonitor *m, MlWatch *watch, TimestampTz be
 static void
 restore_pending(MlWriter *w, const MlMonitor *m, MlWatch *watch, TimestampTz before)
 {
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mlops windows too small",
+												  ALLOCSET_DEFAULT_SIZES);
 	TimestampTz *starts;
 	uint64		n;
 
@@ -213,12 +216,19 @@ restore_pending(MlWriter *w, const MlMonitor *m, MlWatch *watch, TimestampTz bef
 		starts[i] = DatumGetTimestampTz(mlops_write_result(i, 1));
 	while (n-- > 0)
 	{
+		MemoryContext old = MemoryContextSwitchTo(context);
 		MlWindow   *window = find_window(mlops_windows_read(w, m->monitor_id, starts[n], starts[n] + 1),
 										 watch->watched.version, starts[n]);
 
+		CHECK_FOR_INTERRUPTS();
+		SPI_freetuptable(SPI_tuptable);
 		if (window)
 			mlops_watch_pend(watch, window);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
 	}
+	MemoryContextDelete(context);
+	pfree(starts);
 }
 
 void

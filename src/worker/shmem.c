@@ -162,6 +162,14 @@ make_trouble(Oid database, Oid role)
 	return trouble;
 }
 
+void
+mlops_worker_pause(Oid database, Oid role, int seconds)
+{
+	WorkerTrouble *trouble = make_trouble(database, role);
+
+	trouble->until = Max(trouble->until, WORKER_AFTER(seconds));
+}
+
 static void
 note_trouble(const WorkerSlot *slot)
 {
@@ -170,7 +178,9 @@ note_trouble(const WorkerSlot *slot)
 
 	trouble->failures++;
 	trouble->sqlerrcode = my_error;
-	trouble->refused = OidIsValid(slot->role) && slot->phase == WORKER_ATTACHED;
+	/* the role may not; too many connections, or a database that starts, will pass */
+	trouble->refused = OidIsValid(slot->role) && slot->phase == WORKER_ATTACHED &&
+		(my_error == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION || my_error == ERRCODE_INSUFFICIENT_PRIVILEGE);
 	trouble->until = WORKER_AFTER(Min(wait, TROUBLE_MOST));
 }
 
@@ -185,7 +195,7 @@ detach(int code, Datum arg)
 		return;
 	LWLockAcquire(mlops_worker_shared->lock, LW_EXCLUSIVE);
 	db = mlops_worker_find_database(my_slot->database, false);
-	if (my_work_is_done)
+	if (my_work_is_done && !my_slot->leave)
 	{
 		trouble = mlops_worker_find_trouble(my_slot->database, my_slot->role);
 		if (trouble)

@@ -7,9 +7,10 @@
  * then fail, and a worker that is one of them may be new every time.  So the
  * database is held: no worker is started in it, those that are there are asked
  * to leave, and the command begins.  What they did is rolled back and stays
- * due.  The same for commands that drop or change the extension, and for
- * DROP OWNED, which would wait for locks that a job has while the job waits
- * for theirs.
+ * due.  The same for commands that drop or change the extension.  DROP OWNED
+ * would wait for locks that a job of the role has while the job waits for
+ * theirs: that role's workers leave and are not started for some seconds, and
+ * nobody else's are kept from anything, as every role can drop what it owns.
  *
  * A hold ends with the command, or where that can be rolled back with the
  * transaction; or with the session.  Who may not do what he asks for holds
@@ -47,13 +48,14 @@
 #define SIGNAL_MS		500		/* ask again */
 #define TERMINATE_MS	2500	/* then insist */
 #define WAIT_MS			5000	/* and then let the command see for itself */
+#define PAUSE_SECONDS	5		/* of roles whose workers have left */
 
 static ProcessUtility_hook_type previous_utility = NULL;
 
 typedef struct Hold
 {
 	Oid			database;		/* InvalidOid: none is needed */
-	List	   *roles;			/* only workers of these; NIL: all */
+	List	   *roles;			/* only workers of these, for some seconds; NIL: all */
 	bool		to_the_end;		/* of the transaction */
 } Hold;
 
@@ -120,6 +122,8 @@ clear_out(const Hold *hold)
 				continue;
 			n++;
 			slot->leave = true;
+			if (hold->roles != NIL)
+				mlops_worker_pause(slot->database, slot->role, PAUSE_SECONDS);
 			/* it gives the slot back under the lock, so this is its number */
 			if (slot->pid != 0 && waited % SIGNAL_MS == 0)
 				(void) kill(slot->pid, waited < TERMINATE_MS ? SIGINT : SIGTERM);
@@ -140,6 +144,11 @@ take_hold(const Hold *hold)
 	static bool registered = false;
 	WorkerDb   *db;
 
+	if (hold->roles != NIL)
+	{
+		clear_out(hold);
+		return;
+	}
 	if (nheld == lengthof(held))
 		return;
 	if (!registered)

@@ -84,7 +84,7 @@ typedef struct WorkerSlot
 	bool		leave;			/* it is to go, for which nobody is to blame */
 } WorkerSlot;
 
-/* Workers of this database and role have failed: not before "until". */
+/* Workers of this database and role have failed, or were asked to leave: not before "until". */
 typedef struct WorkerTrouble
 {
 	Oid			database;		/* InvalidOid: a free line */
@@ -113,6 +113,7 @@ extern void mlops_worker_shmem_init(void);
 /* The following with the lock held. */
 extern WorkerDb *mlops_worker_find_database(Oid database, bool make); /* NULL: none, or no room */
 extern WorkerTrouble *mlops_worker_find_trouble(Oid database, Oid role);	/* NULL: none */
+extern void mlops_worker_pause(Oid database, Oid role, int seconds);	/* no worker of the role is started before */
 extern void mlops_worker_wake_launcher(void);
 
 /* The worker's own slot. */

@@ -12,7 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $node = launched_node('main', bare => 1, conf => "mlops.max_workers = 4\n");
-$node->safe_psql('postgres', 'CREATE ROLE ann LOGIN CREATEDB; CREATE ROLE eve LOGIN');
+$node->safe_psql('postgres', 'CREATE ROLE ann LOGIN CREATEDB; CREATE ROLE eve LOGIN; CREATE ROLE bob LOGIN');
 
 # A database with the extension, and a job of ann's that sleeps in it.
 sub busy
@@ -86,6 +86,13 @@ quick('BEGIN; DROP EXTENSION mlops CASCADE; ROLLBACK', 'DROP EXTENSION, rolled b
 ok(wait_run($node, 'busy', 'running', 'ext'), 'and the job begins again');
 quick('DROP OWNED BY ann', 'DROP OWNED', 'ext');
 ok(wait_run($node, 'busy', 'running', 'ext'), 'and the job begins again');
+# ... which everybody can do to what is his, so it keeps nobody else's jobs from running
+my $owned = start_sql($node, 'SET ROLE eve; BEGIN; DROP OWNED BY eve; SELECT pg_sleep(60)', 'ext');
+ok(wait_true($node, q{EXISTS (SELECT FROM pg_stat_activity WHERE query ~ 'DROP OWNED BY eve' AND wait_event = 'PgSleep')}), 'DROP OWNED, not committed');
+as_role($node, 'bob', plan_train('beside', '1 hour'), 'ext');
+ok(wait_run($node, 'beside', 'succeeded', 'ext'), 'other roles have their jobs run');
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'DROP OWNED BY eve' AND pid <> pg_backend_pid()});
+wait_sql($owned);
 my $table = start_sql($node, q{SET statement_timeout = '1s'; DROP TABLE rows CASCADE}, 'ext');
 (undef, $err) = wait_sql($table);
 like($err, qr/statement timeout/, 'a table that a job reads is not dropped');

@@ -59,6 +59,10 @@ typedef struct MlLogRow
 	double		share;			/* of the rows that are logged, in (0, 1] */
 } MlLogRow;
 
+/* Error 54000 for a key of so many bytes that the log's index would refuse it, at commit. */
+#define MLOPS_MAX_KEY	2048
+extern void mlops_log_key_check(Size len);
+
 /* Can this transaction log: not read-only, not on a standby, not in a parallel worker? */
 extern bool mlops_log_possible(void);
 

@@ -114,7 +114,10 @@ extern void mlops_reference_count(const MlReference *ref, const MlSeen *rows, co
 /* The counts of the reference itself as one vector, palloc'd. */
 extern int64 *mlops_reference_counts(const MlReference *ref);
 
-/* "age", "embedding[3]", "(output)" or "(joint)": what people call a track; palloc'd. */
+/*
+ * "age", "embedding[3]", "(output)" or "(joint)": what people call a track, palloc'd.  No two
+ * features' tracks have the same: an element is "v[1]#2" where another feature is called "v[1]".
+ */
 extern char *mlops_track_name(const MlTrack *track, const MlSignature *sig);
 
 /* profile/joint.c */

@@ -21,6 +21,7 @@
 #include "utils/timestamp.h"
 
 #include "mlops/catalog.h"
+#include "mlops/gov.h"
 #include "mlops/window.h"
 
 #include "model_arg.h"
@@ -143,6 +144,26 @@ read_span(FunctionCallInfo fcinfo, Request *r)
 		refuse("baseline \"previous\" needs a span that has begun");
 }
 
+static bool
+is_source(const char *baseline)
+{
+	return strcmp(baseline, "training") != 0 && strcmp(baseline, "previous") != 0;
+}
+
+/* What the model says of rows that somebody made up is a prediction. */
+static void
+require_predict(const Request *r, const char *model)
+{
+	if (mlops_registry_may(r->model_id, GetUserId(), ML_PRIVILEGE_PREDICT))
+		return;
+	mlops_audit_denied(mlops_privilege_name(ML_PRIVILEGE_PREDICT), "model", model);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to compare sources by model \"%s\"", model),
+			 errdetail("It answers their rows, which needs the privilege \"%s\".",
+					   mlops_privilege_name(ML_PRIVILEGE_PREDICT))));
+}
+
 static void
 read_request(FunctionCallInfo fcinfo, Request *r)
 {
@@ -156,6 +177,8 @@ read_request(FunctionCallInfo fcinfo, Request *r)
 	read_span(fcinfo, r);
 	mlops_registry_resolve(&ref, GetUserId(), ML_PRIVILEGE_LOGS, &resolved);
 	r->model_id = resolved.model_id;
+	if (r->source || is_source(r->baseline))
+		require_predict(r, ref.name);
 	if (!mlops_watched_load(resolved.model_id, resolved.version, &r->watched))
 		mlops_registry_deny_version(ref.name, resolved.version);
 }
@@ -185,13 +208,11 @@ count_baseline(const Request *r)
 
 	if (strcmp(r->baseline, "training") == 0)
 		return mlops_reference_counts(r->watched.reference);
-	if (strcmp(r->baseline, "previous") == 0)
-	{
-		if (pg_sub_s64_overflow(end, r->since, &length) || pg_sub_s64_overflow(r->since, length, &before))
-			before = DT_NOBEGIN;
-		return count_log(r, before, r->since)->counts;
-	}
-	return mlops_window_of_source(&r->watched, r->baseline)->counts;
+	if (is_source(r->baseline))
+		return mlops_window_of_source(&r->watched, r->baseline)->counts;
+	if (pg_sub_s64_overflow(end, r->since, &length) || pg_sub_s64_overflow(r->since, length, &before))
+		before = DT_NOBEGIN;
+	return count_log(r, before, r->since)->counts;
 }
 
 static const char *

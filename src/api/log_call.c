@@ -30,6 +30,9 @@
 
 #include "log_call.h"
 
+/* The year 1: its windows begin and end at times that can be written down. */
+#define EARLIEST	(-INT64CONST(730119) * USECS_PER_DAY)
+
 /* An alias, as it is asked for and as it is shown. */
 typedef struct Arm
 {
@@ -353,6 +356,8 @@ mlops_log_call(MlLogSite *site, const MlLogCall *call, MlLogAnswer *answer)
 	int64		id;
 	bool		logs;
 
+	if (call->key)
+		mlops_log_key_check(VARSIZE_ANY_EXHDR(call->key));
 	if (call->key && (m->share < 1 || (m->is_plain && m->route->narms > 0)))
 		key = key_bytes(call->key, &key_len);
 	logs = call->logs && is_sampled(m->share, key, key_len, &id);
@@ -378,6 +383,10 @@ mlops_log_time_check(TimestampTz at)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("the time of a prediction must be finite")));
+	if (at < EARLIEST)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("the time of a prediction must not be before the year 1")));
 	if (at > GetCurrentTimestamp())
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),

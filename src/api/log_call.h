@@ -64,7 +64,7 @@ extern void mlops_log_call(MlLogSite *site, const MlLogCall *call, MlLogAnswer *
 extern bool *mlops_log_withheld(MemoryContext context, int64 model_id, int version,
 								const MlSignature *sig, Oid row_type);
 
-/* Error 22008 for a time that is infinite or still to come. */
+/* Error 22008 for a time that is infinite, still to come or before the year 1. */
 extern void mlops_log_time_check(TimestampTz at);
 
 #endif							/* MLOPS_LOG_CALL_H */

@@ -195,6 +195,15 @@ begin_waiting(void)
 										  ALLOCSET_DEFAULT_SIZES);
 }
 
+void
+mlops_log_key_check(Size len)
+{
+	if (len > MLOPS_MAX_KEY)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the key of a prediction must have at most %d bytes", MLOPS_MAX_KEY)));
+}
+
 bool
 mlops_log_possible(void)
 {

@@ -12,6 +12,7 @@
 
 #include <math.h>
 
+#include "access/detoast.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -34,6 +35,7 @@ mlops_outcome_record(const char *model, const MlOutcome *outcome)
 	MlLocked	locked;
 	bool		changed;
 
+	mlops_log_key_check(strlen(outcome->key));
 	mlops_write_begin(&w, "mlops.record_outcome()");
 	mlops_registry_lock(&w, model, ML_PRIVILEGE_TRAIN, false, &locked);
 	if (locked.task == ML_TASK_REGRESSION && !outcome->has_value)
@@ -238,6 +240,7 @@ take_row(Bulk *bulk, HeapTuple row, TupleDesc desc, TimestampTz now)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("at must be finite")));
+	mlops_log_key_check(toast_raw_datum_size(key) - VARHDRSZ);
 	old = MemoryContextSwitchTo(bulk->context);
 	bulk->keys[bulk->n] = datumCopy(key, false, -1);
 	bulk->actuals[bulk->n] = bulk->is_number ? actual : datumCopy(actual, false, -1);

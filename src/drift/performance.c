@@ -296,7 +296,8 @@ begin_window(Reading *r, TimestampTz at)
 		TimestampTz start = mlops_window_start(at, query->width_us);
 		TimestampTz end;
 
-		r->like.start = Max(start, query->since);
+		if (IS_VALID_TIMESTAMP(start))
+			r->like.start = Max(start, query->since);
 		if (!pg_add_s64_overflow(start, query->width_us, &end) && IS_VALID_TIMESTAMP(end))
 			r->like.end = Min(end, query->until);
 	}

@@ -35,6 +35,22 @@
 
 /* ------------------------------------------------------------ what is asked for */
 
+/* name: one of the list */
+static bool
+is_named_before(List *names, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+	{
+		if (lfirst(lc) == name)
+			return false;
+		if (strcmp((char *) lfirst(lc), name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 check_segments(const MlMonitorWish *wish)
 {
@@ -63,6 +79,10 @@ check_segments(const MlMonitorWish *wish)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("\"%s\" cannot be a segment of model \"%s\"", name, wish->model),
 					 errdetail("Segments are features of the champion of text or boolean type, and \"%s\".", MLOPS_SEGMENT_VARIANT)));
+		if (is_named_before(wish->segments, name))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("segment \"%s\" is named twice", name)));
 	}
 }
 

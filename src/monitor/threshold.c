@@ -134,6 +134,13 @@ read_interval(const MlParams *params, const char *name, int64 least, int64 def)
 	return mlops_interval_us(interval, psprintf("option \"%s\"", name), least, 366 * USECS_PER_DAY);
 }
 
+/* Infinite where it is beyond what a double holds. */
+static double
+number_of(Numeric number)
+{
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(number)));
+}
+
 /* {"min": number} or {"max": number}, or both */
 static void
 check_bounds(const JsonbValue *bounds)
@@ -154,7 +161,7 @@ check_bounds(const JsonbValue *bounds)
 			wrong("performance", "an object of metrics, each with \"min\" or \"max\"");
 		if (token != WJB_VALUE)
 			continue;
-		if (v.type != jbvNumeric || numeric_is_nan(v.val.numeric) || numeric_is_inf(v.val.numeric))
+		if (v.type != jbvNumeric || !isfinite(number_of(v.val.numeric)))
 			wrong("performance", "an object of metrics, each with \"min\" or \"max\", which are numbers");
 		n++;
 	}

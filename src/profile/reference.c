@@ -383,13 +383,25 @@ mlops_reference_counts(const MlReference *ref)
 	return counts;
 }
 
+static bool
+is_feature(const MlSignature *sig, const char *name)
+{
+	for (int i = 0; i < sig->nfeatures; i++)
+		if (strcmp(sig->features[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 /*
  * mlops_track_name - what people call it
+ *
+ * No two tracks have the same: a column can be called "v[1]" beside an array v.
  */
 char *
 mlops_track_name(const MlTrack *track, const MlSignature *sig)
 {
 	const MlFeature *feature;
+	char	   *name;
 
 	switch (track->kind)
 	{
@@ -403,5 +415,8 @@ mlops_track_name(const MlTrack *track, const MlSignature *sig)
 	feature = &sig->features[track->feature];
 	if (feature->width == 1)
 		return pstrdup(feature->name);
-	return psprintf("%s[%d]", feature->name, track->slot - feature->slot + 1);
+	name = psprintf("%s[%d]", feature->name, track->slot - feature->slot + 1);
+	while (is_feature(sig, name))
+		name = psprintf("%s#%d", name, track->feature + 1);
+	return name;
 }

@@ -181,19 +181,75 @@ SELECT * FROM mlops.expectations_of(NULL);
 -- rows unlike all that training saw, at the trigger
 SELECT version FROM mlops.train('inside', 'SELECT i AS x, (ARRAY[''a'', ''b''])[1 + i % 2] AS c, CASE WHEN i % 4 > 0 THEN i % 7 END::float8 AS z, 10 + 2 * i + i % 2 AS y FROM generate_series(1, 40) i',
   'y', 'linear_regression', validation => '{"method": "none"}');
-CREATE TABLE expected.arriving (id serial, x numeric, c text, z float8, nothing float8, refused float8, scored float8);
-CREATE TRIGGER a BEFORE INSERT ON expected.arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('inside', 'nothing', 'on_outside=null');
-CREATE TRIGGER b BEFORE INSERT ON expected.arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('inside', 'scored', 'on_outside=ignore', 'on_error=null');
-INSERT INTO expected.arriving (x, c, z) VALUES (1, 'a', 1), (1, 'a', NULL), (1, 'c', 1), (NULL, 'a', 1), ('NaN', 'a', 1), (1, NULL, 1), (1, 'b', 'NaN'), (500, 'b', 1);
-SELECT id, nothing IS NULL AS outside, scored IS NULL AS failed, nothing = scored AS same FROM expected.arriving ORDER BY id;
+CREATE TABLE expected.arriving (id serial, x numeric, c text, z float8, nothing float8, refused float8, scored float8, outside bool);
+CREATE TRIGGER a BEFORE INSERT OR UPDATE ON expected.arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('inside', 'nothing', 'on_outside=null');
+CREATE TRIGGER b BEFORE INSERT OR UPDATE ON expected.arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('inside', 'scored', 'on_outside=ignore', 'outside=outside', 'on_error=null');
+INSERT INTO expected.arriving (x, c, z) VALUES (1, 'a', 1), (1, 'a', NULL), (1, 'c', 1), (NULL, 'a', 1), ('NaN', 'a', 1), (1, NULL, 1), (1, 'b', 'NaN'), (500, 'b', 1), (-500, 'b', 1), (58, 'b', 1), (59, 'b', 1), (-22, 'b', 1), (-23, 'b', 1);
+SELECT id, nothing IS NULL AS no_score, scored IS NULL AS failed, nothing = scored AS same, outside FROM expected.arriving ORDER BY id;
+-- beyond the ends by more than they are apart, and than three standard deviations: sqrt((40^2 - 1) / 12) of 1 to 40
+SELECT ends[1] - greatest(ends[2] - ends[1], 3 * sqrt(1599 / 12.0)) BETWEEN -23 AND -22 AS low, ends[2] + greatest(ends[2] - ends[1], 3 * sqrt(1599 / 12.0)) BETWEEN 58 AND 59 AS high FROM mlops.reference('inside') WHERE track = 'x';
+-- rows that change
+UPDATE expected.arriving SET x = 20 WHERE id IN (8, 9) RETURNING id, nothing = scored AS same, outside;
 CREATE TRIGGER c BEFORE INSERT ON expected.arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('inside', 'refused', 'on_outside=raise');
 INSERT INTO expected.arriving (x, c, z) VALUES (1, 'c', 1);
 INSERT INTO expected.arriving (x, c, z) VALUES (NULL, 'a', 1);
+INSERT INTO expected.arriving (x, c, z) VALUES (1, 'a', 1), (500, 'a', 1);
 INSERT INTO expected.arriving (x, c, z) VALUES (2, 'b', NULL) RETURNING refused = scored AS same;
 DROP TRIGGER c ON expected.arriving;
-CREATE TRIGGER c BEFORE INSERT ON expected.arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('inside', 'refused', 'on_outside=maybe');
-INSERT INTO expected.arriving (x, c, z) VALUES (1, 'a', 1);
+ALTER TABLE expected.arriving DISABLE TRIGGER a;
+-- what raise leaves with on_error=null, and what stays unknown because nothing could be looked at
+CREATE TRIGGER c BEFORE INSERT ON expected.arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('inside', 'refused', 'on_error=null', 'on_outside=raise', 'outside=outside');
+INSERT INTO expected.arriving (x, c, z) VALUES (1, 'a', 1), (500, 'a', 1), ('infinity', 'a', 1) RETURNING x, refused IS NULL AS refused, outside;
+ALTER TABLE expected.arriving ENABLE TRIGGER a;
+DROP TRIGGER c ON expected.arriving;
+CREATE FUNCTION pg_temp.refused(VARIADIC options text[]) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE TRIGGER c BEFORE INSERT ON expected.arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger(%s)', (SELECT string_agg(quote_literal(o), ', ') FROM unnest(options) o));
+    BEGIN
+        INSERT INTO expected.arriving (x, c, z) VALUES (1, 'a', 1);
+    EXCEPTION WHEN OTHERS THEN
+        DROP TRIGGER c ON expected.arriving;
+        RETURN SQLSTATE || ' ' || SQLERRM;
+    END;
+    DROP TRIGGER c ON expected.arriving;
+    RETURN 'nothing wrong';
+END $$;
+SELECT pg_temp.refused('inside', 'refused', 'on_outside=maybe');
+SELECT pg_temp.refused('inside', 'refused', 'outside=');
+SELECT pg_temp.refused('inside', 'refused', 'outside=gone');
+SELECT pg_temp.refused('inside', 'refused', 'outside=c');
+SELECT pg_temp.refused('inside', 'refused', 'outside=ctid');
+SELECT pg_temp.refused('inside', 'outside', 'outside=outside');
+SELECT pg_temp.refused('inside', 'refused', 'on_outside=null', 'on_error=null', 'outside=outside', 'outside=outside');
+-- a flag that the model uses, or that is computed afterwards
+SELECT version FROM mlops.train('flagged', 'SELECT i % 3 = 0 AS outside, i AS y FROM generate_series(1, 40) i', 'y', validation => '{"method": "none"}');
+SELECT pg_temp.refused('flagged', 'refused', 'outside=outside');
+ALTER TABLE expected.arriving ADD COLUMN late bool GENERATED ALWAYS AS (x > 1) STORED;
+SELECT pg_temp.refused('inside', 'refused', 'outside=late');
+ALTER TABLE expected.arriving DROP COLUMN late;
+-- ends that rows have, with ten rows or more, are limits; few rows have none
+TRUNCATE expected.arriving;
+SELECT version FROM mlops.train('inside', 'SELECT 1 + i / 10 AS x, ''a''::text AS c, i % 4 AS z, i AS y FROM generate_series(0, 99) i', 'y', 'linear_regression', validation => '{"method": "none"}');
+SELECT mlops.set_alias('inside:2', 'champion') IS NOT NULL AS moved;
+INSERT INTO expected.arriving (x, c, z) VALUES (1, 'a', 0), (10, 'a', 3), (0.99, 'a', 0), (10.01, 'a', 0), (5, 'a', 3.1);
+SELECT x, z, nothing IS NULL AS no_score, outside FROM expected.arriving ORDER BY id;
+SELECT track, ends FROM mlops.reference('inside') WHERE track IN ('x', 'z') ORDER BY track;
+TRUNCATE expected.arriving;
+SELECT version FROM mlops.train('inside', 'SELECT i AS x, (ARRAY[''a'', ''b''])[1 + i % 2] AS c, i % 5 AS z, i AS y FROM generate_series(1, 19) i', 'y', 'linear_regression', validation => '{"method": "none"}');
+SELECT mlops.set_alias('inside:3', 'champion') IS NOT NULL AS moved;
+INSERT INTO expected.arriving (x, c, z) VALUES (1000, 'a', 1000), (1000, 'c', 1), (1000, 'a', NULL);
+SELECT nothing IS NULL AS no_score, outside FROM expected.arriving ORDER BY id;
+-- as fit() makes them: a feature x, an array, and no reference
+SELECT version FROM mlops.train('inside', 'SELECT i AS x, i AS y FROM generate_series(1, 40) i', 'y', 'linear_regression', validation => '{"method": "none"}');
+SELECT mlops.set_alias('inside:4', 'champion') IS NOT NULL AS moved;
+CREATE TABLE expected.arrays (x float8[], score float8, outside bool);
+CREATE TRIGGER a BEFORE INSERT ON expected.arrays FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('inside', 'score', 'on_outside=raise', 'outside=outside');
+UPDATE mlops_private.version SET artifact = (SELECT mlops.fit('linear_regression', i::float8, ARRAY[i::float8]) FROM generate_series(1, 40) i)
+ WHERE version = 4 AND model_id = (SELECT model_id FROM mlops_private.model WHERE name = 'inside');
+INSERT INTO expected.arrays VALUES ('{1000}') RETURNING round(score) AS score, outside;
+SELECT count(*) FROM mlops.reference('inside');
 SELECT versions FROM mlops.drop_model('inside');
+SELECT versions FROM mlops.drop_model('flagged');
 
 DROP SCHEMA expected CASCADE;
 DROP VIEW checked;

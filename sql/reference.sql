@@ -87,6 +87,14 @@ SELECT version FROM mlops.train('labelled', 'orders', 'kept', 'logistic_regressi
 SELECT mlops.set_policy('labelled', '{"allow_pii": true}') IS NOT NULL AS set;
 SELECT version FROM mlops.train('labelled', 'orders', 'kept', 'logistic_regression', '{amount,waited,items}');
 SELECT track FROM mlops.reference('labelled:2');
+-- and so a number of it is never outside at a trigger
+SELECT mlops.set_alias('labelled:2', 'champion') IS NOT NULL AS moved;
+CREATE TABLE arriving (amount float8, waited float8, items int, score float8, outside boolean);
+CREATE TRIGGER score BEFORE INSERT ON arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('labelled', 'score', 'outside=outside');
+INSERT INTO arriving SELECT amount, 1e9, items FROM orders WHERE amount IS NOT NULL AND items IS NOT NULL LIMIT 1;
+INSERT INTO arriving SELECT 1e9, waited, items FROM orders WHERE waited IS NOT NULL AND items IS NOT NULL LIMIT 1;
+SELECT amount = 1e9 AS far, waited = 1e9 AS labelled_far, score IS NOT NULL AS scored, outside FROM arriving;
+DROP TABLE arriving;
 SECURITY LABEL FOR mlops ON COLUMN orders.waited IS NULL;
 
 -- by value, through text and binary, and for whom

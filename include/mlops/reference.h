@@ -127,6 +127,29 @@ extern void mlops_joint_learn(const MlSeen *rows, const bool *wanted, MlJoint *o
 /* Squared distances of n rows of so many slots, never NaN. */
 extern void mlops_joint_distances(const MlJoint *joint, const double *x, int width, int n, double *out);
 
+/* profile/envelope.c: is one row unlike all that training saw? */
+
+typedef struct MlLimits
+{
+	double		low;			/* can be -infinity, ... */
+	double		high;			/* ... or infinity, not both */
+	int			slot;			/* of a row, rising */
+	int			feature;
+} MlLimits;
+
+/* Of the features' numbers; none without a reference. */
+typedef struct MlEnvelope
+{
+	int			n;
+	MlLimits   *limits;
+} MlEnvelope;
+
+/* In CurrentMemoryContext, pointing to nothing else; ref can be NULL. */
+extern MlEnvelope *mlops_envelope_make(const MlReference *ref);
+
+/* The first feature of a row of slots with a number beyond its limits, or -1; NaN is within. */
+extern int	mlops_envelope_find(const MlEnvelope *envelope, const double *x);
+
 /* profile/calibration.c */
 
 /*

@@ -6,4 +6,4 @@ RETURNS trigger
 AS 'MODULE_PATHNAME', 'mlops_score_trigger'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION mlops.score_trigger()
-  IS 'BEFORE INSERT OR UPDATE, FOR EACH ROW: score_trigger(''model'', ''column'' [, ''on_error=null''] [, ''on_outside=null'']) sets the column to the prediction, the class or the probabilities, by the column''s type';
+  IS 'BEFORE INSERT OR UPDATE, FOR EACH ROW: score_trigger(''model'', ''column'' [, ''on_error=null''] [, ''on_outside=null''] [, ''outside=flag_column'']) sets the column to the prediction, the class or the probabilities, by the column''s type';

@@ -39,6 +39,7 @@
 #include "mlops/catalog.h"
 #include "mlops/dataset.h"
 #include "mlops/jsonb_out.h"
+#include "mlops/reference.h"
 #include "scorer.h"
 
 #define MAX_ENTRIES 64			/* models one call site keeps at hand */
@@ -69,6 +70,8 @@ struct MlScorer
 	const MlSignature *bind_sig;	/* of the model; to keep rows, what leaves missing values alone */
 	MlSignature *raw_sig;		/* the latter, once it is needed */
 	double	   *raw;			/* the last row's slots */
+
+	MlEnvelope *envelope;		/* once it is asked for */
 };
 
 /* One model of one call site. */
@@ -367,6 +370,38 @@ mlops_scorer_version(FmgrInfo *flinfo, int *version)
 
 	*version = list->head->version;
 	return list->head->model_id;
+}
+
+/*
+ * The model in the cache has no reference (model.h), so the artifact is
+ * unpacked once more, whole; what stays of it are two numbers a track.
+ */
+const MlEnvelope *
+mlops_scorer_envelope(FmgrInfo *flinfo)
+{
+	const Entry *e = ((EntryList *) flinfo->fn_extra)->head;
+	MlScorer   *s = e->scorer;
+	MemoryContext work;
+	MemoryContext old;
+	MlResolved	resolved;
+	MlReference *ref;
+	MlModel    *model;
+
+	if (s->envelope)
+		return s->envelope;
+	work = AllocSetContextCreate(CurrentMemoryContext, "mlops envelope",
+								 ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(work);
+	if (!mlops_registry_version(e->model_id, e->version, &resolved))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("a version of a model is gone while a row is scored by it")));
+	ref = mlops_model_reference(resolved.artifact, &model);
+	MemoryContextSwitchTo(s->context);
+	s->envelope = mlops_envelope_make(ref);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(work);
+	return s->envelope;
 }
 
 void

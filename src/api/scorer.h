@@ -39,6 +39,14 @@ extern MlScorer *mlops_scorer_by_value(FmgrInfo *flinfo, Datum model);
 extern int64 mlops_scorer_version(FmgrInfo *flinfo, int *version);
 
 /*
+ * The limits of the numbers that the model was trained on (reference.h), for
+ * what _by_name returned last to this call site.  Read from the artifact the
+ * first time, then kept with the scorer.  Those of a model without a reference
+ * have no limits.
+ */
+extern const struct MlEnvelope *mlops_scorer_envelope(FmgrInfo *flinfo);
+
+/*
  * From now on keep the slots of every row as they were given: a missing number
  * is NaN, a missing category the code "missing", also where the model then puts
  * another value in their place or skips the row.  mlops_scorer_row: those of

@@ -2,8 +2,8 @@
  *
  * trigger_api.c
  *	  SQL: score_trigger('model', 'column' [, 'on_error=raise|null']
- *	  [, 'on_outside=ignore|null|raise']), a BEFORE ROW trigger that sets a
- *	  column of every new row.
+ *	  [, 'on_outside=ignore|null|raise'] [, 'outside=column']), a BEFORE ROW
+ *	  trigger that sets a column of every new row.
  *
  * The column's type decides what it gets: a number the prediction, text, enum
  * and boolean the class, jsonb the probabilities (of a regression model: the
@@ -15,8 +15,9 @@
  * a subtransaction per row; cancel, shutdown and out of memory still fail.
  *
  * on_outside says what becomes of a row unlike all that training saw: a value
- * is missing where none was, or a category is new where training had no rare
- * ones to put it with.
+ * is missing where none was, a category is new where training had no rare ones
+ * to put it with, or a number is beyond its limits (profile/envelope.c).
+ * outside names a boolean column that says whether the row is one.
  *
  * IDENTIFICATION
  *	  src/api/trigger_api.c
@@ -45,6 +46,7 @@
 #include "mlops/compat.h"
 #include "mlops/error.h"
 #include "mlops/jsonb_out.h"
+#include "mlops/reference.h"
 #include "scorer.h"
 
 PG_FUNCTION_INFO_V1(mlops_score_trigger);
@@ -56,6 +58,8 @@ typedef enum Outside
 	OUTSIDE_RAISE
 } Outside;
 
+#define OUTSIDE_COLUMN "outside="
+
 /* What a trigger was created with, checked. */
 typedef struct TriggerCall
 {
@@ -66,7 +70,24 @@ typedef struct TriggerCall
 	int32		typmod;
 	bool		null_on_error;
 	Outside		on_outside;
+	int			flag_attnum;	/* of the column that says whether the row is outside; 0: none */
+	bool		looks_outside;	/* one of the two asks for it */
 } TriggerCall;
+
+typedef enum Found
+{
+	FOUND_UNKNOWN,				/* the row could not be looked at */
+	FOUND_INSIDE,
+	FOUND_OUTSIDE
+} Found;
+
+/* A column that was never missing in training. */
+typedef struct NeverMissing
+{
+	int			feature;
+	int			attnum;
+	Oid			type;			/* its base type where it is a domain */
+} NeverMissing;
 
 /* What one trigger keeps for the statement, in its FmgrInfo. */
 typedef struct TriggerSite
@@ -76,7 +97,11 @@ typedef struct TriggerSite
 	FmgrInfo	scoring;		/* stands for the call site of the scorer */
 	bool		is_checked;		/* the signature of the model with this hash */
 	uint8		hash[MLOPS_HASH_LEN];
-	int		   *attnums;		/* of its features, where on_outside is not ignore */
+	Datum	   *values;			/* room for a row, where rows are looked at */
+	bool	   *nulls;
+	int			nnever;
+	NeverMissing *never;
+	Found		found;			/* of the last row, errors or not */
 } TriggerSite;
 
 static void
@@ -113,10 +138,52 @@ check_type(Oid type)
 				 errhint("Use double precision, real, numeric, text, an enum, boolean or jsonb.")));
 }
 
-static void
-read_option(const Trigger *trigger, const char *option, TriggerCall *call)
+/* A column that the trigger sets. */
+static Form_pg_attribute
+find_column(TriggerData *trigdata, const char *name)
 {
-	if (strcmp(option, "on_error=null") == 0)
+	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
+	int			attnum = SPI_fnumber(desc, name);
+	Form_pg_attribute attr;
+
+	if (attnum <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+						name, RelationGetRelationName(trigdata->tg_relation))));
+	attr = TupleDescAttr(desc, attnum - 1);
+	if (attr->attgenerated != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_GENERATED_ALWAYS),
+				 errmsg("trigger \"%s\" cannot set the generated column \"%s\"",
+						trigdata->tg_trigger->tgname, NameStr(attr->attname))));
+	return attr;
+}
+
+static void
+read_flag(TriggerData *trigdata, const char *column, TriggerCall *call)
+{
+	Form_pg_attribute attr = find_column(trigdata, column);
+
+	if (attr->atttypid != BOOLOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\", which says whether a row is outside, is not of type boolean",
+						column)));
+	if (attr->attnum == call->attnum)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("trigger \"%s\" sets column \"%s\" twice",
+						trigdata->tg_trigger->tgname, column)));
+	call->flag_attnum = attr->attnum;
+}
+
+static void
+read_option(TriggerData *trigdata, const char *option, TriggerCall *call)
+{
+	if (strncmp(option, OUTSIDE_COLUMN, strlen(OUTSIDE_COLUMN)) == 0)
+		read_flag(trigdata, option + strlen(OUTSIDE_COLUMN), call);
+	else if (strcmp(option, "on_error=null") == 0)
 		call->null_on_error = true;
 	else if (strcmp(option, "on_error=raise") == 0)
 		call->null_on_error = false;
@@ -129,38 +196,28 @@ read_option(const Trigger *trigger, const char *option, TriggerCall *call)
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("an option of trigger \"%s\" is not recognized", trigger->tgname),
-				 errhint("Options are 'on_error=raise', 'on_error=null', 'on_outside=ignore', 'on_outside=null' and 'on_outside=raise'.")));
+				 errmsg("an option of trigger \"%s\" is not recognized", trigdata->tg_trigger->tgname),
+				 errhint("Options are 'on_error=raise', 'on_error=null', 'on_outside=ignore', 'on_outside=null', 'on_outside=raise' and 'outside=column'.")));
 }
 
 static void
 read_arguments(TriggerData *trigdata, TriggerCall *call)
 {
 	Trigger    *trigger = trigdata->tg_trigger;
-	Relation	rel = trigdata->tg_relation;
 	Form_pg_attribute attr;
 
-	if (trigger->tgnargs < 2 || trigger->tgnargs > 4)
+	if (trigger->tgnargs < 2 || trigger->tgnargs > 5)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("trigger \"%s\" needs a model and a column", trigger->tgname),
 				 errhint("Write EXECUTE FUNCTION mlops.score_trigger('model', 'column').")));
 	call->null_on_error = false;
 	call->on_outside = OUTSIDE_IGNORE;
+	attr = find_column(trigdata, trigger->tgargs[1]);
+	call->attnum = attr->attnum;
 	for (int i = 2; i < trigger->tgnargs; i++)
-		read_option(trigger, trigger->tgargs[i], call);
-	call->attnum = SPI_fnumber(RelationGetDescr(rel), trigger->tgargs[1]);
-	if (call->attnum <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist",
-						trigger->tgargs[1], RelationGetRelationName(rel))));
-	attr = TupleDescAttr(RelationGetDescr(rel), call->attnum - 1);
-	if (attr->attgenerated != '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_GENERATED_ALWAYS),
-				 errmsg("trigger \"%s\" cannot set the generated column \"%s\"",
-						trigger->tgname, NameStr(attr->attname))));
+		read_option(trigdata, trigger->tgargs[i], call);
+	call->looks_outside = call->on_outside != OUTSIDE_IGNORE || call->flag_attnum > 0;
 	call->column_type = attr->atttypid;
 	call->typmod = attr->atttypmod;
 	call->type = getBaseTypeAndTypmod(attr->atttypid, &call->typmod);
@@ -169,9 +226,8 @@ read_arguments(TriggerData *trigdata, TriggerCall *call)
 }
 
 /*
- * A stored generated column is computed after BEFORE triggers, and the scored
- * column itself is what this trigger is about to set: neither can be a
- * feature.
+ * A stored generated column is computed after BEFORE triggers, and the columns
+ * that this trigger is about to set are not there yet: none can be a feature.
  */
 static void
 check_column(TriggerData *trigdata, const TriggerCall *call, const char *feature,
@@ -186,11 +242,40 @@ check_column(TriggerData *trigdata, const TriggerCall *call, const char *feature
 						trigdata->tg_trigger->tgname, feature),
 				 errdetail("Generated columns are computed after BEFORE triggers have run."),
 				 errhint("Train the model without this column, or score in a query.")));
-	if (column->attnum == call->attnum)
+	if (column->attnum == call->attnum || column->attnum == call->flag_attnum)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("column \"%s\" is a feature of the model that trigger \"%s\" sets it from",
 						feature, trigdata->tg_trigger->tgname)));
+}
+
+static void
+list_never_missing(TriggerSite *site, const MlSignature *sig, TupleDesc desc)
+{
+	MemoryContext old = MemoryContextSwitchTo(site->scoring.fn_mcxt);
+
+	if (site->values == NULL)
+	{
+		site->values = palloc(sizeof(Datum) * desc->natts);
+		site->nulls = palloc(sizeof(bool) * desc->natts);
+	}
+	if (site->never)
+		pfree(site->never);
+	site->never = palloc(sizeof(NeverMissing) * Max(sig->nfeatures, 1));
+	site->nnever = 0;
+	for (int f = 0; f < sig->nfeatures; f++)
+	{
+		NeverMissing *never = &site->never[site->nnever];
+
+		never->feature = f;
+		never->attnum = SPI_fnumber(desc, sig->features[f].name);
+		/* the scorer says so if there is no such column */
+		if (sig->features[f].has_missing || never->attnum <= 0)
+			continue;
+		never->type = getBaseType(TupleDescAttr(desc, never->attnum - 1)->atttypid);
+		site->nnever++;
+	}
+	MemoryContextSwitchTo(old);
 }
 
 /* Once per statement and model. */
@@ -207,36 +292,22 @@ check_signature(TriggerData *trigdata, TriggerSite *site, const MlModel *model)
 	{
 		Form_pg_attribute column = TupleDescAttr(desc, i);
 
-		if (column->attnum != site->call.attnum && !generated)
+		if (column->attnum != site->call.attnum && column->attnum != site->call.flag_attnum &&
+			!generated)
 			continue;
 		for (int f = 0; f < sig->nfeatures; f++)
 			check_column(trigdata, &site->call, sig->features[f].name, column);
 	}
-	if (site->call.on_outside != OUTSIDE_IGNORE)
-	{
-		if (site->attnums)
-			pfree(site->attnums);
-		site->attnums = MemoryContextAlloc(site->scoring.fn_mcxt,
-										   sizeof(int) * Max(sig->nfeatures, 1));
-		for (int f = 0; f < sig->nfeatures; f++)
-			site->attnums[f] = SPI_fnumber(desc, sig->features[f].name);
-	}
+	if (site->call.looks_outside)
+		list_never_missing(site, sig, desc);
 	memcpy(site->hash, model->hash, MLOPS_HASH_LEN);
 	site->is_checked = true;
 }
 
-static bool
-is_missing(HeapTuple row, int attnum, TupleDesc desc)
+static inline bool
+is_nan(Datum value, Oid type)
 {
-	bool		isnull;
-	Datum		value;
-
-	if (attnum <= 0)
-		return false;			/* the scorer says so */
-	value = heap_getattr(row, attnum, desc, &isnull);
-	if (isnull)
-		return true;
-	switch (getBaseType(TupleDescAttr(desc, attnum - 1)->atttypid))
+	switch (type)
 	{
 		case FLOAT8OID:
 			return isnan(DatumGetFloat8(value));
@@ -253,10 +324,15 @@ is_missing(HeapTuple row, int attnum, TupleDesc desc)
 static const MlFeature *
 find_missing(const TriggerSite *site, const MlSignature *sig, HeapTuple row, TupleDesc desc)
 {
-	for (int f = 0; f < sig->nfeatures; f++)
+	if (site->nnever > 0)
+		heap_deform_tuple(row, desc, site->values, site->nulls);
+	for (int i = 0; i < site->nnever; i++)
 	{
-		if (!sig->features[f].has_missing && is_missing(row, site->attnums[f], desc))
-			return &sig->features[f];
+		const NeverMissing *never = &site->never[i];
+
+		if (site->nulls[never->attnum - 1] ||
+			is_nan(site->values[never->attnum - 1], never->type))
+			return &sig->features[never->feature];
 	}
 	return NULL;
 }
@@ -276,14 +352,56 @@ find_unseen(const MlSignature *sig, const double *x)
 	return NULL;
 }
 
-static void
-refuse_outside(const TriggerCall *call, const MlFeature *feature, const char *why)
+/* The feature for which a row that was scored is outside, or NULL. */
+static const MlFeature *
+find_outside(TriggerSite *site, const MlScorer *s, const char **why)
 {
-	if (call->on_outside == OUTSIDE_RAISE)
+	const MlSignature *sig = mlops_scorer_model(s)->sig;
+	const double *x = mlops_scorer_features(s);
+	const MlFeature *feature = find_unseen(sig, x);
+	int			f;
+
+	*why = "Its category did not occur in training.";
+	if (feature != NULL)
+		return feature;
+	*why = "Its number is far from those in training.";
+	f = mlops_envelope_find(mlops_scorer_envelope(&site->scoring), x);
+	return f < 0 ? NULL : &sig->features[f];
+}
+
+static void
+note_outside(TriggerSite *site, const MlFeature *feature, const char *why)
+{
+	site->found = feature ? FOUND_OUTSIDE : FOUND_INSIDE;
+	if (feature != NULL && site->call.on_outside == OUTSIDE_RAISE)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("column \"%s\" is outside of what the model was trained on", feature->name),
 				 errdetail("%s", why)));
+}
+
+/* The model's answer, or NULL: there is none, or the row is outside and gets none. */
+static const double *
+score_row(TriggerSite *site, MlScorer *s, HeapTuple row, TupleDesc desc)
+{
+	const TriggerCall *call = &site->call;
+	const MlFeature *outside;
+	const double *out;
+	const char *why;
+
+	if (!call->looks_outside)
+		return mlops_scorer_tuple(s, row, desc);
+	outside = find_missing(site, mlops_scorer_model(s)->sig, row, desc);
+	if (outside != NULL)
+		note_outside(site, outside, "A value is missing, as none was in training.");
+	if (outside != NULL && call->on_outside == OUTSIDE_NULL)
+		return NULL;
+	out = mlops_scorer_tuple(s, row, desc);
+	if (out == NULL || outside != NULL)
+		return out;
+	outside = find_outside(site, s, &why);
+	note_outside(site, outside, why);
+	return outside != NULL && call->on_outside == OUTSIDE_NULL ? NULL : out;
 }
 
 /* The core's own message would quote the class. */
@@ -370,22 +488,12 @@ score_new_row(TriggerData *trigdata, TriggerSite *site, HeapTuple row, bool *isn
 	Relation	rel = trigdata->tg_relation;
 	MlScorer   *s = mlops_scorer_by_name(&site->scoring, call->model,
 										 rel->rd_rel->relowner);
-	const MlSignature *sig = mlops_scorer_model(s)->sig;
-	const MlFeature *outside = NULL;
 	const double *out;
 	Datum		value;
 
 	check_signature(trigdata, site, mlops_scorer_model(s));
-	if (call->on_outside != OUTSIDE_IGNORE)
-		outside = find_missing(site, sig, row, RelationGetDescr(rel));
-	if (outside != NULL)
-		refuse_outside(call, outside, "A value is missing, as none was in training.");
-	out = outside ? NULL : mlops_scorer_tuple(s, row, RelationGetDescr(rel));
-	if (out != NULL && call->on_outside != OUTSIDE_IGNORE)
-		outside = find_unseen(sig, mlops_scorer_features(s));
-	if (outside != NULL && out != NULL)
-		refuse_outside(call, outside, "Its category did not occur in training.");
-	*isnull = out == NULL || outside != NULL;
+	out = score_row(site, s, row, RelationGetDescr(rel));
+	*isnull = out == NULL;
 	if (*isnull)
 		return (Datum) 0;
 	value = make_result(call, s, out);
@@ -456,22 +564,30 @@ mlops_score_trigger(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	TriggerSite *site;
+	TriggerCall *call;
 	HeapTuple	row;
-	Datum		value;
-	bool		isnull;
+	int			attnums[2];
+	Datum		values[2];
+	bool		isnull[2];
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("mlops.score_trigger() can only be called as a trigger")));
 	site = get_site(fcinfo->flinfo, trigdata);
+	call = &site->call;
 	row = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ?
 		trigdata->tg_newtuple : trigdata->tg_trigtuple;
-	value = site->call.null_on_error ?
-		score_or_null(trigdata, site, row, &isnull) :
-		score_new_row(trigdata, site, row, &isnull);
-	if (isnull && site->call.column_type != site->call.type)
-		domain_check((Datum) 0, true, site->call.column_type, NULL, NULL);
+	site->found = FOUND_UNKNOWN;
+	values[0] = call->null_on_error ?
+		score_or_null(trigdata, site, row, &isnull[0]) :
+		score_new_row(trigdata, site, row, &isnull[0]);
+	if (isnull[0] && call->column_type != call->type)
+		domain_check((Datum) 0, true, call->column_type, NULL, NULL);
+	values[1] = BoolGetDatum(site->found == FOUND_OUTSIDE);
+	isnull[1] = site->found == FOUND_UNKNOWN;
+	attnums[0] = call->attnum;
+	attnums[1] = call->flag_attnum;
 	return PointerGetDatum(heap_modify_tuple_by_cols(row, RelationGetDescr(trigdata->tg_relation),
-													 1, &site->call.attnum, &value, &isnull));
+													 call->flag_attnum > 0 ? 2 : 1, attnums, values, isnull));
 }

@@ -379,6 +379,7 @@ test_hostile(const MlReference *ref, const MlSeen *rows)
 
 			some.nrows = 100;
 			mlops_reference_count(other, &some, NULL, counts);
+			CHECK(mlops_envelope_find(mlops_envelope_make(other), rows->x) < sig.nfeatures);
 			free(counts);
 			read++;
 		}
@@ -389,6 +390,48 @@ test_hostile(const MlReference *ref, const MlSeen *rows)
 	}
 	CHECK(read > 100);
 	CHECK(nrefused > 500);
+}
+
+/* Numbers far beyond the ends, and beyond ends that ten rows have. */
+static void
+test_envelope(const MlReference *ref, const MlSeen *rows)
+{
+	MlEnvelope *envelope = mlops_envelope_make(ref);
+	double	   *row = unit_alloc(sizeof(double) * rows->width);
+	int			found = 0;
+
+	CHECK(envelope->n > 3);
+	for (int64 i = 0; i < rows->nrows; i++)
+		found += mlops_envelope_find(envelope, rows->x + i * rows->width) >= 0;
+	CHECK(found <= rows->nrows / 100);
+	for (int i = 0; i < envelope->n; i++)
+	{
+		const MlLimits *limits = &envelope->limits[i];
+		const MlTrack *track = NULL;
+		const MlProfile *p;
+
+		for (int t = 0; t < ref->ntracks; t++)
+			if (ref->tracks[t].kind == ML_TRACK_FEATURE && ref->tracks[t].slot == limits->slot)
+				track = &ref->tracks[t];
+		p = track->profile;
+		CHECK(p->kind == ML_PROFILE_NUMBER && limits->feature == track->feature);
+		CHECK(p->counts[0] > 0 ? limits->low <= p->cuts[0].value - 3 * p->sd : limits->low <= p->cuts[0].value);
+		CHECK(p->counts[p->ncuts] > 0 ? limits->high >= p->cuts[p->ncuts - 1].value + 3 * p->sd :
+			  limits->high >= p->cuts[p->ncuts - 1].value);
+		for (int k = 0; k < rows->width; k++)
+			row[k] = NAN;
+		CHECK(mlops_envelope_find(envelope, row) == -1);
+		row[limits->slot] = limits->low;
+		CHECK(mlops_envelope_find(envelope, row) == -1);
+		row[limits->slot] = limits->high;
+		CHECK(mlops_envelope_find(envelope, row) == -1);
+		row[limits->slot] = nextafter(limits->high, HUGE_VAL);
+		CHECK(mlops_envelope_find(envelope, row) == (isfinite(limits->high) ? limits->feature : -1));
+		row[limits->slot] = nextafter(limits->low, -HUGE_VAL);
+		CHECK(mlops_envelope_find(envelope, row) == (isfinite(limits->low) ? limits->feature : -1));
+	}
+	CHECK(mlops_envelope_make(NULL)->n == 0);
+	free(row);
 }
 
 void
@@ -408,5 +451,6 @@ test_reference(void)
 	test_counting(ref, &rows);
 	test_torn(ref);
 	test_packing(ref);
+	test_envelope(ref, &rows);
 	test_hostile(ref, &rows);
 }

@@ -152,4 +152,18 @@ extern void mlops_design_expand(const MlDesign *design, const MlBlock *src,
 /* coef (nterms) dot one row of slots, without materialising the terms; NaN coef means aliased (0) is resolved by the caller */
 extern double mlops_design_dot(const MlDesign *design, const double *coef, const double *x);
 
+/* The index of the likeliest class by what predict gave for a row; of equals the first. */
+static inline int
+mlops_likeliest_class(int nclasses, const double *out)
+{
+	int			best = 0;
+
+	if (nclasses == 2)
+		return out[0] > 0.5 ? 1 : 0;
+	for (int c = 1; c < nclasses; c++)
+		if (out[c] > out[best])
+			best = c;
+	return best;
+}
+
 #endif							/* MLOPS_ALGO_H */

@@ -98,7 +98,7 @@ extern void mlops_job_plan_check(const MlJobPlan *plan);
 /* Store it for the role that asks; the job's number and, palloc'd in the caller's context, name. */
 extern int64 mlops_job_add(MlWriter *w, const MlJobPlan *plan, char **name);
 
-/* The job of that name, locked; error 42704 if there is none or it is not the caller's. */
+/* A job that was found. */
 typedef struct MlJobFound
 {
 	int64		job_id;
@@ -109,7 +109,7 @@ typedef struct MlJobFound
 	TimestampTz backend_start;
 	bool		here;			/* in this cluster */
 } MlJobFound;
-extern void mlops_job_lock(MlWriter *w, const char *name, MlJobFound *out);
+/* The job of that name goes; errors: 42704 if there is none or it is not the caller's, 55006 if it is running. */
 extern void mlops_job_remove(MlWriter *w, const char *name, MlJobFound *job);
 /* The same by its number, whosever it is; nothing happens where it is gone. */
 extern void mlops_job_remove_number(MlWriter *w, int64 job_id);

@@ -133,6 +133,10 @@ typedef struct MlDriftOptions
 
 extern const MlDriftOptions mlops_drift_defaults;
 
+/* "none", "warning" or "major", and back; an internal error for another name. */
+extern const char *mlops_severity_name(MlSeverity severity);
+extern MlSeverity mlops_severity_by_name(const char *name);
+
 /* NaN where there is no value. */
 typedef struct MlDrift
 {

@@ -149,6 +149,7 @@ extern void mlops_write_bool(MlWriter *w, bool value);
 extern void mlops_write_int4(MlWriter *w, int value);
 extern void mlops_write_int8(MlWriter *w, int64 value);
 extern void mlops_write_float8(MlWriter *w, double value);
+extern void mlops_write_number(MlWriter *w, double value);	/* NaN is SQL's NULL */
 extern void mlops_write_oid(MlWriter *w, Oid value);
 extern void mlops_write_time(MlWriter *w, TimestampTz value);
 extern void mlops_write_jsonb(MlWriter *w, Jsonb *value);
@@ -171,6 +172,14 @@ extern uint64 mlops_write_run(MlWriter *w, const char *sql);
  */
 typedef void (*MlEachRow) (void *arg, TupleTableSlot *slot);
 extern uint64 mlops_write_each(MlWriter *w, const char *sql, MlEachRow each, void *arg);
+
+/*
+ * In a write section, a piece of work that comes as a whole or not at all.
+ * Returns false after an error that "expected" says is one, of which nothing is
+ * left; others are thrown.
+ */
+typedef void (*MlWork) (MlWriter *w, void *arg);
+extern bool mlops_write_try(MlWriter *w, MlWork work, void *arg, bool (*expected) (int sqlerrcode));
 
 /* Of the last statement's result; column from 1. */
 extern Datum mlops_write_result(uint64 row, int column);	/* must not be null */

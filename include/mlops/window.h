@@ -85,14 +85,6 @@ typedef struct MlCounted
  */
 extern void mlops_windows_advance(MlWriter *w, const MlCounting *what, MlCounted *out);
 
-/* How many transactions wait behind one that is still running. */
-typedef struct MlCountingLag
-{
-	int64		transactions;	/* begun and not counted yet; of another cluster's watermark: those behind the oldest running */
-	int			pid;			/* of the oldest that is running here; 0: none is known */
-} MlCountingLag;
-extern void mlops_windows_lag(MlWriter *w, int64 monitor_id, MlCountingLag *out);
-
 /*
  * Without a monitor, at once: the rows of a model's log in [since, until) that
  * are not in shadow, by version (0: all), all of a version in one window, which

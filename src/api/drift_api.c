@@ -230,21 +230,6 @@ kind_of(const MlTrack *track)
 	return track->profile->kind == ML_PROFILE_NUMBER ? "number" : "category";
 }
 
-static const char *
-severity_name(MlSeverity severity)
-{
-	switch (severity)
-	{
-		case ML_DRIFT_NONE:
-			return "none";
-		case ML_DRIFT_WARNING:
-			return "warning";
-		case ML_DRIFT_MAJOR:
-			return "major";
-	}
-	pg_unreachable();
-}
-
 static void
 put_track(FunctionCallInfo fcinfo, const Request *r, const MlTrackDrift *result,
 		  const MlDriftOptions *options)
@@ -274,7 +259,7 @@ put_track(FunctionCallInfo fcinfo, const Request *r, const MlTrackDrift *result,
 	set_text(&row, OUT_STATUS, d->no_data ? "no_data" : d->low_n ? "low_n" : "ok");
 	if (!d->no_data)
 	{
-		set_text(&row, OUT_SEVERITY, severity_name(d->severity));
+		set_text(&row, OUT_SEVERITY, mlops_severity_name(d->severity));
 		row.nulls[OUT_LOW_N] = false;
 		row.values[OUT_LOW_N] = BoolGetDatum(d->low_n);
 	}
@@ -334,7 +319,7 @@ put_model(FunctionCallInfo fcinfo, const Request *r, const MlWindow *current,
 	set_number(&row, OUT_VALUE, verdict.share);
 	set_number(&row, OUT_THRESHOLD, MLOPS_DRIFT_SHARE);
 	if (verdict.njudged > 0)
-		set_text(&row, OUT_SEVERITY, severity_name(verdict.severity));
+		set_text(&row, OUT_SEVERITY, mlops_severity_name(verdict.severity));
 	set_count(&row, OUT_ROWS, current->nrows);
 	if (current->nrows > 0)
 	{

@@ -31,20 +31,6 @@ typedef struct Prediction
 	MemoryContext row_context;
 } Prediction;
 
-/* Class index of the likeliest class; ties go to the first. */
-static int
-likeliest(const MlSignature *sig, const double *out)
-{
-	int			best = 0;
-
-	if (sig->nclasses == 2)
-		return out[0] > 0.5 ? 1 : 0;
-	for (int c = 1; c < sig->nclasses; c++)
-		if (out[c] > out[best])
-			best = c;
-	return best;
-}
-
 static void
 put_rows(void *arg, const MlBlock *block, char *const *keys, const bool *complete)
 {
@@ -70,7 +56,7 @@ put_rows(void *arg, const MlBlock *block, char *const *keys, const bool *complet
 			values[1] = Float8GetDatum(out[0]);
 		if (!nulls[2])
 		{
-			const MlString *label = &sig->classes[likeliest(sig, out)];
+			const MlString *label = &sig->classes[mlops_likeliest_class(sig->nclasses, out)];
 
 			values[2] = PointerGetDatum(cstring_to_text_with_len(label->data, label->len));
 		}

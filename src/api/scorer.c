@@ -544,14 +544,7 @@ mlops_scorer_array(MlScorer *s, ArrayType *x)
 int
 mlops_scorer_class(const MlScorer *s, const double *out)
 {
-	int			best = 0;
-
-	if (s->model->sig->nclasses == 2)
-		return out[0] > 0.5 ? 1 : 0;
-	for (int c = 1; c < s->model->sig->nclasses; c++)
-		if (out[c] > out[best])
-			best = c;
-	return best;
+	return mlops_likeliest_class(s->model->sig->nclasses, out);
 }
 
 double

@@ -20,7 +20,6 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "miscadmin.h"
 
@@ -56,18 +55,12 @@ add_key(MlWriter *w, const MlAlertKey *key)
 static void
 add_facts(MlWriter *w, const MlAlertFacts *facts)
 {
-	const double numbers[] = {facts->value, facts->threshold};
 	const TimestampTz times[] = {facts->window_start, facts->window_end};
 
 	mlops_write_text(w, severities[facts->severity]);
 	mlops_write_text(w, facts->method);
-	for (int i = 0; i < 2; i++)
-	{
-		if (isnan(numbers[i]))
-			mlops_write_null(w, FLOAT8OID);
-		else
-			mlops_write_float8(w, numbers[i]);
-	}
+	mlops_write_number(w, facts->value);
+	mlops_write_number(w, facts->threshold);
 	for (int i = 0; i < 2; i++)
 	{
 		if (times[i] == 0)

@@ -38,7 +38,6 @@
 
 #include "access/transam.h"
 #include "miscadmin.h"
-#include "storage/procarray.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -98,14 +97,11 @@ ended_until(int64 *next)
 
 /* Lock the monitor's row and read the mark; false: it is gone. */
 static bool
-read_mark(MlWriter *w, int64 monitor_id, bool lock, int64 *until, int64 *system)
+read_mark(MlWriter *w, int64 monitor_id, int64 *until, int64 *system)
 {
 	mlops_write_int8(w, monitor_id);
-	if (mlops_write_run(w, lock
-						? "SELECT counted_until, counted_system FROM mlops_private.monitor"
-						" WHERE monitor_id = $1 FOR UPDATE"
-						: "SELECT counted_until, counted_system FROM mlops_private.monitor"
-						" WHERE monitor_id = $1") == 0)
+	if (mlops_write_run(w, "SELECT counted_until, counted_system FROM mlops_private.monitor"
+						" WHERE monitor_id = $1 FOR UPDATE") == 0)
 		return false;
 	*until = DatumGetInt64(mlops_write_result(0, 1));
 	*system = DatumGetInt64(mlops_write_result(0, 2));
@@ -148,7 +144,7 @@ begin_step(Step *step)
 	int64		until;
 	int64		system;
 
-	if (!read_mark(w, monitor_id, true, &until, &system))
+	if (!read_mark(w, monitor_id, &until, &system))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("the monitor was dropped")));
@@ -313,28 +309,6 @@ mlops_windows_advance(MlWriter *w, const MlCounting *what, MlCounted *out)
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
-}
-
-void
-mlops_windows_lag(MlWriter *w, int64 monitor_id, MlCountingLag *out)
-{
-	int64		until;
-	int64		system;
-	int64		oldest;
-	int64		next;
-	int			pid;
-
-	memset(out, 0, sizeof(*out));
-	PushActiveSnapshot(GetLatestSnapshot());
-	oldest = ended_until(&next);
-	pid = BackendXidGetPid(GetActiveSnapshot()->xmin);
-	PopActiveSnapshot();
-	if (!read_mark(w, monitor_id, false, &until, &system))
-		return;
-	if (system != mlops_this_system())
-		until = oldest;
-	out->transactions = Max(next - until, 0);
-	out->pid = pid == MyProcPid ? 0 : pid;
 }
 
 static void

@@ -24,18 +24,6 @@ typedef struct SourceCount
 	double	   *answer;
 } SourceCount;
 
-/* Which class is likeliest; ties go to the first. */
-static int
-likeliest(const double *p, int n)
-{
-	int			best = 0;
-
-	for (int c = 1; c < n; c++)
-		if (p[c] > p[best])
-			best = c;
-	return best;
-}
-
 /* What the model says of a block. */
 static void
 answer_block(SourceCount *sc, const MlBlock *block)
@@ -60,7 +48,7 @@ answer_block(SourceCount *sc, const MlBlock *block)
 	{
 		const double *out = sc->out + (Size) i * each;
 
-		sc->answer[i] = !sc->answered[i] ? NAN : each == 1 ? *out : likeliest(out, each);
+		sc->answer[i] = !sc->answered[i] ? NAN : each == 1 ? *out : mlops_likeliest_class(each, out);
 		sc->window->nskipped += !sc->answered[i];
 	}
 }

@@ -18,12 +18,10 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
-#include "utils/resowner.h"
 
 #include "mlops/erasure.h"
 #include "mlops/gov.h"
@@ -148,38 +146,9 @@ is_unreadable(int sqlerrcode)
 }
 
 bool
-mlops_erase_try(MlWriter *w, void (*look) (MlWriter *w, void *arg), void *arg)
+mlops_erase_try(MlWriter *w, MlWork look, void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner resources = CurrentResourceOwner;
-	volatile bool done = false;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		look(w, arg);
-		ReleaseCurrentSubTransaction();
-		done = true;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		if (!is_unreadable(error->sqlerrcode))
-			ReThrowError(error);
-		FreeErrorData(error);
-		w->nargs = 0;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = resources;
-	return done;
+	return mlops_write_try(w, look, arg, is_unreadable);
 }
 
 typedef struct SnapshotRows

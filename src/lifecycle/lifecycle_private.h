@@ -39,7 +39,7 @@ extern void mlops_stage_moved(MlWriter *w, const MlLocked *model, const MlPolicy
  * erase_subject.c: call it in a subtransaction, so that nothing that cannot be
  * read keeps the rest from being erased; false: it cannot be read.
  */
-extern bool mlops_erase_try(MlWriter *w, void (*look) (MlWriter *w, void *arg), void *arg);
+extern bool mlops_erase_try(MlWriter *w, MlWork look, void *arg);
 
 /* erase_models.c: versions that have the key as a category or class, "credit:3, ...". */
 typedef struct MlNamedVersions

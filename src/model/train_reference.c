@@ -63,18 +63,6 @@ mlops_answers_expect(MlAnswers *answers, const MlSignature *sig, int part, int64
 	answers->actual = MemoryContextAllocHuge(answers->context, size);
 }
 
-/* The likeliest class; of equals the first. */
-static int
-likeliest(const double *out, int nclasses)
-{
-	int			best = 0;
-
-	for (int i = 1; i < nclasses; i++)
-		if (out[i] > out[best])
-			best = i;
-	return best;
-}
-
 void
 mlops_answers_add(void *arg, int n, const double *y, const double *w, const double *out)
 {
@@ -89,7 +77,7 @@ mlops_answers_add(void *arg, int n, const double *y, const double *w, const doub
 
 		if (answers->nrows >= Min(due, answers->wanted))
 			continue;
-		answers->answer[answers->nrows] = nclasses > 2 ? likeliest(out + (Size) i * nclasses, nclasses) : out[i];
+		answers->answer[answers->nrows] = nclasses > 2 ? mlops_likeliest_class(nclasses, out + (Size) i * nclasses) : out[i];
 		answers->actual[answers->nrows++] = y[i];
 	}
 }

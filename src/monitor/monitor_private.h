@@ -128,8 +128,6 @@ typedef struct MlWindowVerdict
 	Jsonb	   *definitions;
 } MlWindowVerdict;
 
-extern const char *mlops_severity_name(MlSeverity severity);
-extern MlSeverity mlops_severity_by_name(const char *name);
 /* Of a window's verdict what counts for the alert of the model: only what is major. */
 extern MlSeverity mlops_model_severity(const char *name);
 

@@ -22,23 +22,6 @@
 
 #include "monitor_private.h"
 
-static const char *const severities[] = {"none", "warning", "major"};
-
-const char *
-mlops_severity_name(MlSeverity severity)
-{
-	return severities[severity];
-}
-
-MlSeverity
-mlops_severity_by_name(const char *name)
-{
-	for (int i = 0; i < (int) lengthof(severities); i++)
-		if (strcmp(name, severities[i]) == 0)
-			return (MlSeverity) i;
-	elog(ERROR, "unknown severity \"%s\"", name);
-}
-
 MlSeverity
 mlops_model_severity(const char *name)
 {
@@ -48,15 +31,6 @@ mlops_model_severity(const char *name)
 }
 
 /* ------------------------------------------------------------ rows */
-
-static void
-write_float8(MlWriter *w, double value)
-{
-	if (isnan(value))
-		mlops_write_null(w, FLOAT8OID);
-	else
-		mlops_write_float8(w, value);
-}
 
 void
 mlops_verdict_store(MlWriter *w, const MlMonitor *m, const MlWindowVerdict *v)
@@ -69,7 +43,7 @@ mlops_verdict_store(MlWriter *w, const MlMonitor *m, const MlWindowVerdict *v)
 	mlops_write_int8(w, v->nrows);
 	mlops_write_text(w, v->status);
 	mlops_write_text(w, mlops_severity_name(v->severity));
-	write_float8(w, v->share);
+	mlops_write_number(w, v->share);
 	mlops_write_jsonb(w, v->definitions);
 	mlops_write_run(w, "INSERT INTO mlops_private.monitor_window (monitor_id, version, window_start,"
 					" window_end, revision, rows, status, severity, share, definitions)"

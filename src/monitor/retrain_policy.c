@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
+#include "mlops/base.h"
 #include "mlops/gov.h"
 #include "mlops/jsonb_out.h"
 #include "mlops/model.h"
@@ -337,5 +338,6 @@ mlops_retrain_wake(MlWriter *w, int64 model_id)
 	mlops_write_run(w, "UPDATE mlops_private.job SET next_due = least(next_due, clock_timestamp())"
 					" WHERE job_id = (SELECT j.job_id FROM mlops_private.job j WHERE j.job_id = $1"
 					" AND j.state = 'idle' AND j.failures = 0 FOR UPDATE SKIP LOCKED)");
+	mlops_wake_at_commit(MLOPS_WAKE_JOBS);
 	return true;
 }

@@ -267,15 +267,6 @@ write_time_or_null(MlWriter *w, TimestampTz at)
 }
 
 static void
-write_number(MlWriter *w, double value)
-{
-	if (isnan(value))
-		mlops_write_null(w, FLOAT8OID);
-	else
-		mlops_write_float8(w, value);
-}
-
-static void
 write_version(MlWriter *w, int version)
 {
 	if (version != 0)
@@ -300,12 +291,12 @@ record(MlWriter *w, const MlRetrainRun *run, const MlRetrainMeasure *measure, in
 	write_time_or_null(w, run->split.cut);
 	write_time_or_null(w, run->split.until);
 	mlops_write_text(w, run->policy.metric);
-	write_number(w, measure ? measure->value[0] : NAN);
-	write_number(w, measure ? measure->value[1] : NAN);
-	write_number(w, measure ? measure->gain : NAN);
-	write_number(w, measure ? measure->low : NAN);
-	write_number(w, measure ? measure->high : NAN);
-	write_number(w, measure ? measure->p : NAN);
+	mlops_write_number(w, measure ? measure->value[0] : NAN);
+	mlops_write_number(w, measure ? measure->value[1] : NAN);
+	mlops_write_number(w, measure ? measure->gain : NAN);
+	mlops_write_number(w, measure ? measure->low : NAN);
+	mlops_write_number(w, measure ? measure->high : NAN);
+	mlops_write_number(w, measure ? measure->p : NAN);
 	mlops_write_text(w, run->decision);
 	mlops_write_text(w, run->reason);
 	mlops_write_int8(w, request);

@@ -14,12 +14,16 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "mlops/store.h"
@@ -164,6 +168,12 @@ mlops_write_float8(MlWriter *w, double value)
 }
 
 void
+mlops_write_number(MlWriter *w, double value)
+{
+	add(w, FLOAT8OID, Float8GetDatum(value), isnan(value));
+}
+
+void
 mlops_write_oid(MlWriter *w, Oid value)
 {
 	add(w, OIDOID, ObjectIdGetDatum(value), false);
@@ -297,6 +307,41 @@ mlops_write_each(MlWriter *w, const char *sql, MlEachRow each, void *arg)
 	MemoryContextSwitchTo(context);
 	w->nargs = 0;
 	return SPI_processed;
+}
+
+bool
+mlops_write_try(MlWriter *w, MlWork work, void *arg, bool (*expected) (int sqlerrcode))
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool done = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		work(w, arg);
+		ReleaseCurrentSubTransaction();
+		done = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		if (!expected(error->sqlerrcode))
+			ReThrowError(error);
+		FreeErrorData(error);
+		w->nargs = 0;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return done;
 }
 
 Datum

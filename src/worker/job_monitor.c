@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "mlops/base.h"
 #include "mlops/catalog.h"
 #include "mlops/gov.h"
 #include "mlops/job.h"
@@ -97,6 +98,7 @@ replan(MlWriter *w, int64 job_id, const MlJobPlan *plan, char **name)
 						" AND mlops_private.current_owner(owner_oid, owner_name, owner_system) = $2"
 						" RETURNING name") == 0)
 		return false;
+	mlops_wake_at_commit(MLOPS_WAKE_JOBS);
 	*name = mlops_write_string(w, 0, 1);
 	return true;
 }

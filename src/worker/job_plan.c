@@ -154,8 +154,8 @@ lock_number(MlWriter *w, int64 job_id, MlJobFound *out)
 	return true;
 }
 
-void
-mlops_job_lock(MlWriter *w, const char *name, MlJobFound *out)
+static void
+lock_job(MlWriter *w, const char *name, MlJobFound *out)
 {
 	if (!lock_number(w, find_job(w, name), out))
 		ereport(ERROR,
@@ -201,7 +201,7 @@ remove_locked(MlWriter *w, const char *name, const MlJobFound *job)
 void
 mlops_job_remove(MlWriter *w, const char *name, MlJobFound *job)
 {
-	mlops_job_lock(w, name, job);
+	lock_job(w, name, job);
 	remove_locked(w, name, job);
 }
 
@@ -223,7 +223,7 @@ mlops_job_cancel(MlWriter *w, const char *name, MlJobFound *job)
 {
 	Oid			user;
 
-	mlops_job_lock(w, name, job);
+	lock_job(w, name, job);
 	if (!job->running)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -14,7 +14,6 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "mlops/gov.h"
 #include "mlops/job.h"
@@ -30,6 +29,7 @@
 /* One piece of work, which comes as a whole or not at all. */
 typedef struct Piece
 {
+	void		(*work) (MlWriter *w, struct Piece *piece);
 	char	   *table;
 	int			offset;
 	int64		rows;
@@ -50,52 +50,30 @@ add_line(MlWriter *w, List **lines, const char *action, const char *object, int6
 	MemoryContextSwitchTo(old);
 }
 
-/* In a subtransaction; false: a lock was not to be had. */
 static bool
-try_once(MlWriter *w, void (*work) (MlWriter *w, Piece *piece), Piece *piece)
+is_busy(int sqlerrcode)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool done = false;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		(void) set_config_option("lock_timeout", LOCK_WAIT, PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_LOCAL, true, 0, false);
-		work(w, piece);
-		ReleaseCurrentSubTransaction();
-		done = true;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE &&
-			error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
-			ReThrowError(error);
-		FreeErrorData(error);
-		w->nargs = 0;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return done;
+	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
-/* The same, more than once; adds a line if it was in vain. */
+/* Until the write section ends: nobody waits long behind us. */
+static void
+do_piece(MlWriter *w, void *arg)
+{
+	Piece	   *piece = arg;
+
+	(void) set_config_option("lock_timeout", LOCK_WAIT, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+	piece->work(w, piece);
+}
+
+/* More than once, if a lock is not to be had; adds a line if it was in vain. */
 static bool
-try_piece(MlWriter *w, List **lines, void (*work) (MlWriter *w, Piece *piece), Piece *piece)
+try_piece(MlWriter *w, List **lines, Piece *piece)
 {
 	for (int i = 0; i < TRIES; i++)
 	{
-		if (try_once(w, work, piece))
+		if (mlops_write_try(w, do_piece, piece, is_busy))
 			return true;
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -120,11 +98,12 @@ make_days(MlWriter *w, List **lines)
 	{
 		Piece		piece = {0};
 
+		piece.work = make_day;
 		piece.table = mlops_log_missing_day(w, offset);
 		piece.offset = offset;
 		if (piece.table == NULL)
 			continue;
-		if (!try_piece(w, lines, make_day, &piece))
+		if (!try_piece(w, lines, &piece))
 			return false;
 		if (piece.rows >= 0)
 		{
@@ -180,8 +159,9 @@ drop_days(MlWriter *w, TimestampTz before, List **lines)
 	{
 		Piece		piece = {0};
 
+		piece.work = drop_day;
 		piece.table = tables[i];
-		if (!try_piece(w, lines, drop_day, &piece))
+		if (!try_piece(w, lines, &piece))
 			return false;
 		if (piece.kept)
 		{

@@ -102,8 +102,10 @@ try_step(const char *command, const MlJobKind *kind, const MlJob *job, MlJobWork
 					 errmsg("job \"%s\" is of a kind that this version does not know", job->name)));
 		if (job)
 			as_planned(job);
+		mlops_worker_step_begin();
 		*more = kind->step(job, &done);
 		*cancelled = job && lock_and_ask(command, job);
+		mlops_worker_step_end();
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
@@ -111,6 +113,7 @@ try_step(const char *command, const MlJobKind *kind, const MlJob *job, MlJobWork
 	}
 	PG_CATCH();
 	{
+		mlops_worker_step_end();
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
@@ -206,7 +209,7 @@ run_job(const char *command, Oid role, const MlJob *job)
 	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 	{
 		cancelled = lock_and_ask(command, job);
-		finish(command, job, !cancelled && mlops_worker_told_to_leave() ? ML_JOB_INTERRUPTED : ML_JOB_CANCELLED,
+		finish(command, job, !cancelled && mlops_worker_makes_way() ? ML_JOB_INTERRUPTED : ML_JOB_CANCELLED,
 			   &work, error);
 		commit_here(command, role);
 		if (!cancelled && !mlops_worker_is_me())
@@ -214,7 +217,7 @@ run_job(const char *command, Oid role, const MlJob *job)
 		return !mlops_worker_told_to_leave();
 	}
 	finish(command, job, error ? ML_JOB_FAILED : !more ? ML_JOB_SUCCEEDED :
-		   cancelled ? ML_JOB_CANCELLED : ML_JOB_INTERRUPTED, &work, error);
+		   cancelled || !mlops_worker_makes_way() ? ML_JOB_CANCELLED : ML_JOB_INTERRUPTED, &work, error);
 	commit_here(command, role);
 	return !mlops_worker_told_to_leave();
 }

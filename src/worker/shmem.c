@@ -15,10 +15,12 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/pmsignal.h"
 #include "storage/shmem.h"
 #include "utils/acl.h"
+#include "utils/pidfile.h"
 
 #include "mlops/base.h"
 
@@ -264,7 +266,31 @@ mlops_worker_set_job(int64 job_id)
 bool
 mlops_worker_told_to_leave(void)
 {
-	return my_slot && (*(volatile bool *) &my_slot->leave || !PostmasterIsAlive());
+	return my_slot && (mlops_worker_leaving() || *(volatile bool *) &my_slot->leave || !PostmasterIsAlive());
+}
+
+/* The postmaster writes so, for pg_ctl, before it tells anybody. */
+static bool
+server_stops(void)
+{
+	FILE	   *file = AllocateFile("postmaster.pid", "r");
+	char		line[MAXPGPATH];
+	bool		stops = false;
+
+	if (file == NULL)
+		return false;
+	for (int i = 1; fgets(line, sizeof(line), file) != NULL; i++)
+		if (i == LOCK_FILE_LINE_PM_STATUS)
+			stops = strncmp(line, PM_STATUS_STOPPING, strlen(PM_STATUS_STOPPING)) == 0;
+	FreeFile(file);
+	return stops;
+}
+
+bool
+mlops_worker_makes_way(void)
+{
+	return my_slot && (*(volatile bool *) &my_slot->leave || !PostmasterIsAlive() ||
+					   (mlops_worker_leaving() && server_stops()));
 }
 
 void

@@ -9,6 +9,10 @@
  * it is one of the bootstrap superuser that runs nothing of anybody's and only
  * looks what is due (look.c).
  *
+ * SIGTERM cancels what it is at, so that how the job ended can be recorded
+ * before the process ends, for which the server waits when it is stopped.  The
+ * second one, or a job that does not mind, ends it as it is.
+ *
  * IDENTIFICATION
  *	  src/worker/worker.c
  *
@@ -57,7 +61,12 @@ static const struct
 	{"synchronous_commit", "local"},	/* the shutdown of a primary must not wait for a standby */
 };
 
+#define LEAVE_SECONDS 5			/* a job that does not end by then is left as it is */
+
 static bool i_am_a_worker = false;
+static volatile sig_atomic_t leaving = false;	/* SIGTERM came */
+static volatile sig_atomic_t in_step = false;	/* something can be cancelled */
+static volatile sig_atomic_t leaving_seconds = 0;
 static emit_log_hook_type previous_log = NULL;
 
 void
@@ -80,11 +89,66 @@ note_error(ErrorData *edata)
 		previous_log(edata);
 }
 
+/* SIGTERM */
+static void
+leave(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	if (leaving)
+		die(postgres_signal_arg);
+	leaving = true;
+	if (in_step)
+	{
+		InterruptPending = true;
+		QueryCancelPending = true;
+	}
+	SetLatch(MyLatch);
+	errno = save_errno;
+}
+
+/* Once a second. */
+static void
+tick(void)
+{
+	if (leaving && ++leaving_seconds >= LEAVE_SECONDS)
+		die(SIGTERM);
+}
+
 static void
 set_up(void)
 {
 	for (int i = 0; i < (int) lengthof(settings); i++)
 		SetConfigOption(settings[i].name, settings[i].value, PGC_SUSET, PGC_S_OVERRIDE);
+	enable_timeout_every(RegisterTimeout(USER_TIMEOUT, tick), WORKER_AFTER(1), 1000);
+	pqsignal(SIGTERM, leave);
+}
+
+bool
+mlops_worker_leaving(void)
+{
+	return leaving;
+}
+
+void
+mlops_worker_step_begin(void)
+{
+	if (!i_am_a_worker)
+		return;
+	in_step = true;
+	if (!leaving)
+		return;
+	InterruptPending = true;
+	QueryCancelPending = true;
+	CHECK_FOR_INTERRUPTS();
+}
+
+void
+mlops_worker_step_end(void)
+{
+	in_step = false;
+	if (leaving)
+		QueryCancelPending = false;	/* it came too late, and nothing else begins */
 }
 
 bool
@@ -170,6 +234,11 @@ mlops_worker_main(Datum arg)
 	pgstat_report_activity(STATE_RUNNING, WORKER_TYPE);
 	if (OidIsValid(slot.role))
 		run_jobs();
+	if (leaving)
+	{
+		mlops_worker_note_error(ERRCODE_ADMIN_SHUTDOWN);
+		proc_exit(0);
+	}
 	mlops_worker_look();
 	mlops_worker_done();
 	proc_exit(0);

@@ -121,6 +121,7 @@ extern bool mlops_worker_attach(Datum arg, WorkerSlot *copy);
 extern void mlops_worker_connected(void);
 extern void mlops_worker_set_job(int64 job_id);
 extern bool mlops_worker_told_to_leave(void);
+extern bool mlops_worker_makes_way(void);	/* ... and the job is due again: the server stops, or a command wants the database */
 extern void mlops_worker_note_error(int sqlerrcode);
 extern void mlops_worker_done(void);
 
@@ -135,6 +136,11 @@ extern PGDLLEXPORT void mlops_worker_main(Datum arg);
 extern bool mlops_worker_is_me(void);
 extern void mlops_worker_job_begin(const MlJob *job);
 extern void mlops_worker_job_end(void);
+
+/* What lies between them is cancelled by SIGTERM; the first can raise that, the second ends it after an error, too. */
+extern void mlops_worker_step_begin(void);
+extern void mlops_worker_step_end(void);
+extern bool mlops_worker_leaving(void); /* SIGTERM came */
 
 /* look.c: what is due in this database, noted in shared memory; in no transaction */
 extern void mlops_worker_look(void);

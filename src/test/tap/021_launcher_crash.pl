@@ -66,7 +66,9 @@ ok(wait_run($node, 'next', 'succeeded'), 'the others go on');
 as_role($node, 'ann', plan_sleep('terminated', 60, '10 minutes'));
 my $pid = worker_pid($node, 'terminated');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");
-ok(wait_run($node, 'terminated', 'crashed'), 'SIGTERM of a worker');
+ok(wait_run($node, 'terminated', 'cancelled'), 'SIGTERM of a worker cancels its job');
+is($node->safe_psql('postgres', q{SELECT state, failures, crashes, next_due > now() + interval '9 minutes' FROM mlops.jobs WHERE name = 'terminated'}), 'idle|0|0|t',
+	'which is due at its next time');
 kill 'KILL', launcher_pid($node);
 as_role($node, 'bob', 'SELECT 1') while $node->psql('postgres', 'SELECT 1') != 0;
 ok(wait_true($node, q{count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'mlops launcher'}), 'kill -9 of the launcher');
@@ -100,9 +102,23 @@ $node->append_conf('postgresql.conf', "synchronous_standby_names = 'nobody'\nsyn
 $node->reload;
 $node->safe_psql('postgres', 'SET synchronous_commit = local; SET ROLE ann;' . plan_train('sync'));
 ok(wait_true($node, q{EXISTS (SELECT FROM mlops.models WHERE model = 'sync')}), 'a standby that does not answer is not waited for');
-cmp_ok(seconds_to(sub { $node->stop('fast') }), '<', 10, 'nor by the shutdown');
+$node->safe_psql('postgres', q{SET synchronous_commit = local;
+	CREATE FUNCTION stubborn(float8) RETURNS float8 LANGUAGE plpgsql AS $$
+	BEGIN LOOP BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$});
+$node->safe_psql('postgres', 'SET synchronous_commit = local; SET ROLE ann;' . plan_sleep('stopped', 60, '10 minutes'));
+$node->safe_psql('postgres', q{SET synchronous_commit = local; SET ROLE bob; SELECT mlops.schedule('stubborn', 'train', '10 minutes',
+	'{"model": "stubborn", "target": "y", "algorithm": "linear_regression", "source": "SELECT x1, public.stubborn(y) AS y FROM public.rows"}')});
+worker_pid($node, 'stopped');
+worker_pid($node, 'stubborn');
+cmp_ok(seconds_to(sub { $node->stop('fast') }), '<', 20, 'nor by the shutdown, which does not wait for a job that does not mind');
 $node->append_conf('postgresql.conf', "synchronous_standby_names = ''\n");
 $node->start;
+ok(wait_run($node, 'stopped', 'running'), 'a job that a fast shutdown interrupted is begun again');
+is($node->safe_psql('postgres', q{SELECT r.state, j.failures, j.crashes FROM mlops.job_runs r JOIN mlops.jobs j USING (job) WHERE j.name = 'stopped' ORDER BY r.run LIMIT 1}),
+	'cancelled|0|0', 'and has not failed');
+ok(wait_run($node, 'stubborn', 'crashed'), 'the other one counts as crashed');
+as_role($node, 'ann', q{SELECT mlops.cancel_job('stopped')});
+ok(wait_run($node, 'stopped', 'cancelled'), 'until it is cancelled');
 
 # a standby
 my $standby = PostgreSQL::Test::Cluster->new('standby');

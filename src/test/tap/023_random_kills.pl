@@ -1,5 +1,6 @@
-# Workers, the launcher, sessions and the server are killed at random while jobs train and
-# predictions are logged: nothing that was committed is lost, and no job is stuck.
+# Workers, the launcher, sessions and the server are killed at random while jobs train,
+# predictions are logged, and a monitor counts them: nothing that was committed is lost,
+# each row is counted once, and no job is stuck.
 # MLOPS_KILL_SECONDS: how long (12).
 
 use strict;
@@ -25,36 +26,50 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE done (batch bigint PRIMARY KEY, n bigint);
 	CREATE TABLE began (batch bigint); GRANT INSERT, SELECT ON began TO PUBLIC;
 	GRANT INSERT, SELECT ON done TO PUBLIC});
-as_role($node, 'ann', q{SELECT mlops.train('scored', 'public.rows', 'y', 'linear_regression')});
+as_role($node, 'ann', q{
+	SELECT mlops.train('scored', 'public.rows', 'y', 'linear_regression');
+	SELECT mlops.train('scored', 'SELECT * FROM public.rows WHERE id <= 400', 'y', 'linear_regression');
+	SELECT mlops.monitor('scored', every => '1 second', "window" => '1 minute', lateness => '1 minute')});
 as_role($node, 'ann', join '', map { plan_train("t$_", '1 second') } 1 .. 3);
-as_role($node, 'bob', plan_train('u1', '1 second') . plan_sleep('u2', 0.5, '2 seconds'));
+as_role($node, 'bob', plan_train('u1', '1 second') . plan_sleep('u2', 1.5, '2 seconds'));
 $node->safe_psql('postgres', q{
 	SELECT mlops.set_retention('audit', '1 year', '3 years');
 	SELECT mlops.schedule('retain', 'retention', '2 seconds');
 	SELECT mlops.schedule('seal', 'audit', '1 second')});
 
-# A batch is logged, and noted, in one transaction.
+# A batch is logged, and noted, in one transaction, some of it for minutes that are judged
+# already.  Three clients are at it; what they are told is committed has to stay.
 my $batch = 0;
+my (@clients, @told);
 sub score
 {
 	$batch++;
-	my ($rc) = $node->psql('postgres', qq{
-		BEGIN;
-		SELECT count(s.prediction_id) FROM rows r, LATERAL mlops.score('scored', r, 'k' || r.id || '-$batch') s WHERE r.id <= 40;
-		INSERT INTO done VALUES ($batch, 40);
-		COMMIT;}, extra_params => [ '-U', 'ann' ], on_error_stop => 1);
-	return $rc == 0;
+	my $version = 1 + int(rand 2);
+	my $ago = rand() < 0.5 ? 0 : int(rand 600);
+	my $wait = rand() < 0.3 ? 'pg_sleep(' . rand(0.5) . ')' : '1';
+	my $s = start_sql($node, qq{SET ROLE ann; BEGIN;
+		SELECT count(s.prediction_id) FROM rows r, LATERAL mlops.score('scored:${version}', r, 'k' || r.id || '-$batch',
+			at => clock_timestamp() - $ago * interval '1 second') s WHERE r.id <= 40;
+		INSERT INTO done VALUES ($batch, 40); SELECT $wait; COMMIT;});
+	push @clients, { %$s, batch => $batch };
+	end_client() if @clients > 3;
+}
+
+sub end_client
+{
+	my $s = shift @clients;
+	push @told, $s->{batch} if eval { IPC::Run::finish($s->{handle}) };
 }
 
 sub pid_of
 {
 	my ($type) = @_;
 	my ($rc, $pid) = $node->psql('postgres', qq{
-		SELECT pid FROM pg_stat_activity WHERE backend_type = '$type' ORDER BY random() LIMIT 1});
+		SELECT pid FROM pg_stat_activity WHERE backend_type = '$type' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1});
 	return $rc == 0 ? $pid : '';
 }
 
-my %killed = (worker => 0, terminated => 0, launcher => 0, session => 0, server => 0);
+my %killed = (worker => 0, terminated => 0, launcher => 0, session => 0, client => 0, server => 0);
 my $stop = time + $seconds;
 while (time < $stop)
 {
@@ -80,9 +95,13 @@ while (time < $stop)
 		if ($pid = pid_of('client backend')) { kill 'TERM', $pid and $killed{session}++; }
 		wait_sql($s);
 	}
-	elsif ($dice < 0.42)
+	elsif ($dice < 0.40 && ($pid = pid_of('client backend')))
 	{
-		$node->stop('immediate');
+		kill 'KILL', $pid and $killed{client}++;
+	}
+	elsif ($dice < 0.44)
+	{
+		$node->stop(rand() < 0.5 ? 'immediate' : 'fast');
 		$node->start;
 		$killed{server}++;
 	}
@@ -91,6 +110,7 @@ while (time < $stop)
 		WHERE state <> 'running' AND next_due > now() + interval '3 seconds'}) if rand() < 0.3;
 	sleep rand 0.3;
 }
+end_client() while @clients;
 diag join ', ', map { "$_: $killed{$_}" } sort keys %killed;
 $node->poll_query_until('postgres', 'SELECT 1', '1') or die 'the server did not come back';
 
@@ -103,11 +123,34 @@ ok(wait_true($node, q{NOT EXISTS (SELECT FROM mlops_private.job j WHERE state = 
 	(SELECT FROM pg_stat_activity a WHERE a.pid = j.running_pid AND a.backend_start = j.running_backend_start))}), 'no job is stuck');
 my $last = $node->safe_psql('postgres', 'SELECT coalesce(max(run_id), 0) FROM mlops_private.job_run');
 $node->safe_psql('postgres', q{UPDATE mlops_private.job SET next_due = now(), state = 'idle', failures = 0 WHERE state <> 'running'});
-ok(wait_true($node, qq{count(DISTINCT name) = 7 FROM mlops.job_runs WHERE state = 'succeeded' AND run > $last}), 'every job is done again');
+ok(wait_true($node, qq{count(DISTINCT name) = 8 FROM mlops.job_runs WHERE state = 'succeeded' AND run > $last}), 'every job is done again');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM mlops_private.job_run r WHERE state = 'running' AND NOT EXISTS
 	(SELECT FROM mlops_private.job j WHERE j.running_run = r.run_id)}), '0', 'and no run goes on by itself');
-is($node->safe_psql('postgres', q{SELECT count(*) FROM mlops_private.prediction}), $node->safe_psql('postgres', 'SELECT coalesce(sum(n), 0) FROM done'),
-	'what was logged is what was committed');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM done d
+	FULL JOIN (SELECT split_part(key, '-', 2)::bigint AS batch, count(*) AS n, count(DISTINCT key) AS keys FROM mlops_private.prediction GROUP BY 1) p USING (batch)
+	WHERE (d.n, d.n) IS DISTINCT FROM (p.n, p.keys)}), '0', 'what was logged is what was committed');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM unnest(ARRAY[' . join(',', @told) . ']::bigint[]) AS b WHERE b NOT IN (SELECT batch FROM done)'),
+	'0', 'and all that a client was told');
+
+# the monitor's windows, late rows among them, against a recount of the log
+as_role($node, 'ann', q{SELECT mlops.unschedule('monitor:scored')});
+ok(wait_true($node, q{NOT EXISTS (SELECT FROM mlops_private.job WHERE name = 'monitor:scored')}), 'the monitor has no job any more');
+1 while as_role($node, 'ann', q{SELECT more FROM mlops.run_monitor('scored')}) eq 't';
+my $counted = $node->safe_psql('postgres', q{
+	WITH s AS (SELECT version, window_start, sum(rows) AS rows, sum(skipped) AS skipped FROM mlops_private.windows_stored('scored') GROUP BY 1, 2),
+	sc AS (SELECT version, window_start, k, sum(n) AS n FROM mlops_private.windows_stored('scored'), unnest(latency || counts) WITH ORDINALITY AS u (n, k) GROUP BY 1, 2, 3),
+	r AS (SELECT * FROM mlops_private.windows_recounted('scored', '1 minute')),
+	rc AS (SELECT version, window_start, k, n FROM r, unnest(latency || counts) WITH ORDINALITY AS u (n, k))
+	SELECT (SELECT sum(rows) FROM s), (SELECT count(*) FROM s FULL JOIN r USING (version, window_start) WHERE (s.rows, s.skipped) IS DISTINCT FROM (r.rows, r.skipped)),
+	       (SELECT count(*) FROM sc FULL JOIN rc USING (version, window_start, k) WHERE sc.n IS DISTINCT FROM rc.n)});
+is($counted, $node->safe_psql('postgres', 'SELECT count(*) FROM mlops_private.prediction') . '|0|0', 'the monitor has counted each row once, in its window');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM (
+	SELECT p.version, date_bin('1 minute', p.happened_at, '2000-01-01') AS window_start, count(*) AS rows FROM mlops_private.prediction p GROUP BY 1, 2) p
+	FULL JOIN (SELECT version, window_start, sum(rows) AS rows FROM mlops_private.log_window GROUP BY 1, 2) l USING (version, window_start)
+	WHERE p.rows IS DISTINCT FROM l.rows}), '0', 'as a plain query of both says');
+cmp_ok($node->safe_psql('postgres', 'SELECT coalesce(sum(rows), 0) FROM mlops_private.log_window WHERE late'), '>', 0, 'late ones were among them');
+diag "$batch transactions sent, " . @told . ' acknowledged, ' . $node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM done) || ' committed; runs: ' ||
+	string_agg(state || ' ' || n, ', ' ORDER BY state) FROM (SELECT state, count(*) AS n FROM mlops_private.job_run GROUP BY 1) r});
 is($node->safe_psql('postgres', q{SELECT count(*) FROM (SELECT model, max(version), count(*) FROM mlops.versions GROUP BY model HAVING max(version) <> count(*)) x}),
 	'0', 'versions have no gaps');
 is($node->safe_psql('postgres', q{SELECT bool_and(v.n = coalesce(r.n, 0)) FROM

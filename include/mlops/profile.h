@@ -133,9 +133,8 @@ typedef struct MlDriftOptions
 
 extern const MlDriftOptions mlops_drift_defaults;
 
-/* "none", "warning" or "major", and back; an internal error for another name. */
+/* "none", "warning" or "major" */
 extern const char *mlops_severity_name(MlSeverity severity);
-extern MlSeverity mlops_severity_by_name(const char *name);
 
 /* NaN where there is no value. */
 typedef struct MlDrift

@@ -128,6 +128,7 @@ typedef struct MlWindowVerdict
 	Jsonb	   *definitions;
 } MlWindowVerdict;
 
+extern MlSeverity mlops_severity_by_name(const char *name);
 /* Of a window's verdict what counts for the alert of the model: only what is major. */
 extern MlSeverity mlops_model_severity(const char *name);
 

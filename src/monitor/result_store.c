@@ -23,6 +23,15 @@
 #include "monitor_private.h"
 
 MlSeverity
+mlops_severity_by_name(const char *name)
+{
+	for (int i = ML_DRIFT_NONE; i <= ML_DRIFT_MAJOR; i++)
+		if (strcmp(name, mlops_severity_name((MlSeverity) i)) == 0)
+			return (MlSeverity) i;
+	elog(ERROR, "unknown severity \"%s\"", name);
+}
+
+MlSeverity
 mlops_model_severity(const char *name)
 {
 	MlSeverity	severity = mlops_severity_by_name(name);

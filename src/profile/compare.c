@@ -33,15 +33,6 @@ mlops_severity_name(MlSeverity severity)
 	return severities[severity];
 }
 
-MlSeverity
-mlops_severity_by_name(const char *name)
-{
-	for (int i = 0; i < (int) lengthof(severities); i++)
-		if (strcmp(name, severities[i]) == 0)
-			return (MlSeverity) i;
-	elog(ERROR, "unknown severity \"%s\"", name);
-}
-
 static int64
 total(const int64 *counts, int n)
 {

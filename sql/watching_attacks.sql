@@ -99,6 +99,28 @@ SELECT mlops.record_outcomes('wa', 'SELECT evil(''role'') AS key, ''yes'' AS act
 SELECT mlops.drift('wa', source => 'SELECT a, c FROM rows) AS x; --');
 SELECT mlops.drift('wa', source => 'WITH gone AS (DELETE FROM rows RETURNING a, c) SELECT * FROM gone');
 
+-- whatever the session's settings are
+CREATE TABLE arrivals (id int, a float8, c text);
+CREATE TRIGGER logged AFTER INSERT ON arrivals FOR EACH ROW EXECUTE FUNCTION mlops.log_trigger('wa', 'key=id');
+SET standard_conforming_strings = off;
+SET escape_string_warning = off;
+SET bytea_output = 'escape';
+SET extra_float_digits = -10;
+SET intervalstyle = 'iso_8601';
+SET datestyle = 'German, DMY';
+SET timezone = 'Asia/Kathmandu';
+SELECT count(*) FROM mlops.run_monitor('wa');
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
+RESET bytea_output;
+RESET extra_float_digits;
+RESET escape_string_warning;
+RESET standard_conforming_strings;
+
+-- a number of new rows that cannot be added to those there were
+SELECT mlops.retrain_policy('wa', 'new rows', source => 'rows', new_rows => 9223372036854775807);
+
 -- counts that somebody wrote over are an error, and nothing worse
 SELECT rows FROM mlops.run_monitor('wa');
 SELECT count(mlops.score('wa', r)) FROM rows r WHERE id <= 20;

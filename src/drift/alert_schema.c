@@ -150,8 +150,8 @@ check_triggers(MlWriter *w, Findings *findings)
 						" JOIN mlops_private.model m ON m.model_id = $1"
 						" WHERE n.nspname = 'mlops' AND p.proname IN ('score_trigger', 'log_trigger')"
 						" AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND c.relpersistence <> 't'"
-						/* arguments end with a zero byte */
-						" AND split_part(split_part(split_part(encode(t.tgargs, 'escape'), '\\000', 1), '@', 1), ':', 1) = m.name"
+						/* arguments end with a zero byte; E for whoever has standard_conforming_strings off */
+						" AND split_part(split_part(split_part(encode(t.tgargs, 'escape'), E'\\\\000', 1), '@', 1), ':', 1) = m.name"
 						" ORDER BY t.tgrelid");
 	if (n == 0)
 		return;

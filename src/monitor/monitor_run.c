@@ -62,10 +62,13 @@ count_rows(Run *run)
 	run->m.last_row = run->newest;
 }
 
-/* Rows that can be seen and are not counted: windows from there on wait for them. */
+/* Rows that were committed and are not counted: windows from there on wait for them, whatever the caller's snapshot sees. */
 static TimestampTz
 oldest_uncounted(Run *run)
 {
+	TimestampTz oldest;
+
+	mlops_fresh_begin(&run->w);
 	mlops_write_int8(&run->w, run->m.model_id);
 	mlops_write_int8(&run->w, run->m.monitor_id);
 	mlops_write_run(&run->w, "SELECT coalesce(min(p.happened_at), 'infinity'), coalesce(max(p.happened_at), '-infinity')"
@@ -73,7 +76,9 @@ oldest_uncounted(Run *run)
 					" WHERE o.monitor_id = $2 AND p.model_id = $1"
 					"   AND p.system = o.counted_system AND p.log_xid >= o.counted_until");
 	run->newest = Max(run->newest, DatumGetTimestampTz(mlops_write_result(0, 2)));
-	return DatumGetTimestampTz(mlops_write_result(0, 1));
+	oldest = DatumGetTimestampTz(mlops_write_result(0, 1));
+	mlops_fresh_end(&run->w);
+	return oldest;
 }
 
 /* The windows to publish: their starts, in order, one more than a step takes. */

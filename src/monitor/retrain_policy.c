@@ -29,6 +29,7 @@
 
 #define MAX_HOLDOUT 0.9
 #define MIN_HOLDOUT 0.001
+#define MAX_NEW_ROWS INT64CONST(1000000000000)
 
 static const char *const triggers[] = {"schedule", "drift", "performance", "new rows"};
 
@@ -105,10 +106,11 @@ check_numbers(const MlRetrainPolicy *policy)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("min_gain must be finite")));
-	if (policy->new_rows < 0 || (policy->new_rows == 0) == (policy->trigger == ML_RETRAIN_NEW_ROWS))
+	if (policy->new_rows < 0 || policy->new_rows > MAX_NEW_ROWS ||
+		(policy->new_rows == 0) == (policy->trigger == ML_RETRAIN_NEW_ROWS))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("new_rows must be a positive number for trigger \"new rows\", and null for others")));
+				 errmsg("new_rows must be between 1 and 10^12 for trigger \"new rows\", and null for others")));
 	mlops_retrain_budget(policy->budget, &budget);
 }
 

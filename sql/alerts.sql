@@ -58,6 +58,7 @@ SELECT mlops.acknowledge_alert(0);
 SELECT mlops.acknowledge_alert(NULL);
 SELECT mlops.acknowledge_alert(:a, repeat('x', 10001));
 SELECT mlops.silence_alerts('alerts_m', 'noise');
+SELECT mlops.silence_alerts('alerts_m', 'custom', repeat('x', 501));
 SELECT mlops.silence_alerts('alerts_m', until => now() - interval '1 second');
 SELECT mlops.silence_alerts('alerts_m', until => NULL);
 SELECT mlops.silence_alerts('alerts_m', note => repeat('x', 10001));

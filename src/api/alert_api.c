@@ -28,6 +28,8 @@ PG_FUNCTION_INFO_V1(mlops_unsilence_alerts);
 PG_FUNCTION_INFO_V1(mlops_raise_alert);
 PG_FUNCTION_INFO_V1(mlops_clear_alert);
 
+#define MAX_SUBJECT 500			/* bytes: a column with its table and schema has fewer */
+
 /* Empty is SQL's NULL. */
 static void
 set_text(Datum *values, bool *nulls, int i, const char *text)
@@ -82,6 +84,10 @@ read_which(FunctionCallInfo fcinfo, const char **kind, const char **subject)
 		*kind = "";
 	if (*subject == NULL)
 		*subject = "";
+	if (strlen(*subject) > MAX_SUBJECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("subject must have at most %d bytes", MAX_SUBJECT)));
 }
 
 Datum

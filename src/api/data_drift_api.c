@@ -42,8 +42,6 @@ static const MlParamDef drift_params[] = {
 	{NULL}
 };
 
-static const char *const severities[] = {"none", "warning", "major"};
-
 static int
 read_options(Jsonb *given, MlDriftOptions *out)
 {
@@ -113,7 +111,7 @@ put_row(ReturnSetInfo *rsinfo, const MlDataDrift *row)
 	values[1] = CStringGetTextDatum(row->is_number ? "number" : "category");
 	values[2] = CStringGetTextDatum(row->status);
 	nulls[3] = !judged;
-	values[3] = judged ? CStringGetTextDatum(severities[d->severity]) : (Datum) 0;
+	values[3] = judged ? CStringGetTextDatum(mlops_severity_name(d->severity)) : (Datum) 0;
 	for (int i = 0; i < (int) lengthof(numbers); i++)
 		put_number(values, nulls, 4 + i, numbers[i]);
 	nulls[20] = nulls[21] = strcmp(row->status, "type_changed") == 0;

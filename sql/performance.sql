@@ -155,13 +155,13 @@ COMMIT;
 
 -- scores of a window are kept for the AUC, up to mlops.fit_memory
 INSERT INTO mlops_private.prediction (prediction_id, happened_at, log_xid, system, model_id, value, version, latency_us, shadow, caller, key, features)
-SELECT -i, pg_temp.at(100) + i * interval '1 s', 1, 1, (SELECT model_id FROM mlops_private.model WHERE name = 'pf_hit'), (i % 1000) / 1000.0, 1, 10, false, 'x', (1 + i % 240)::text, '\x01' FROM generate_series(1, 20000) AS i;
+SELECT -i, pg_temp.at(100) + i * interval '1 s', 1, 1, (SELECT model_id FROM mlops_private.model WHERE name = 'pf_hit'), (i % 1000) / 1000.0, 1, 10, false, 'x', (1 + i % 240)::text, '\x02' FROM generate_series(1, 20000) AS i;
 SET mlops.fit_memory = '200kB';
 SELECT mlops.performance('pf_hit', pg_temp.at(100));
 SELECT count(DISTINCT window_start), sum(rows) FROM mlops.performance('pf_hit', pg_temp.at(100), "window" => '1 hour') WHERE metric = 'auc';
 SET mlops.fit_memory = '64kB';
 SELECT count(*) > 0 AS fits FROM mlops.performance('pf_y', segment => 'f');
-UPDATE mlops_private.prediction SET variant = 'v' || key WHERE key::int <= 5 AND prediction_id IN (SELECT prediction_id FROM pf_log WHERE model = 'pf_y');
+UPDATE mlops_private.prediction SET variant = 'v' || key WHERE key IN ('1', '2', '3', '4', '5') AND prediction_id IN (SELECT prediction_id FROM pf_log WHERE model = 'pf_y');
 SELECT mlops.performance('pf_y', segment => 'variant');
 RESET mlops.fit_memory;
 SELECT rows, predictions FROM mlops.performance('pf_hit', pg_temp.at(100)) WHERE metric = 'auc';

@@ -30,7 +30,7 @@ SELECT s FROM mlops.score(NULL, '{}'::jsonb) s;
 SELECT s FROM mlops.score('no_such', '{}'::jsonb) s;
 
 -- numbers come back bit by bit
-CREATE TABLE pl_numbers AS SELECT i AS id, u.x FROM unnest('{0,-0,1,239,240,-1,32767,32768,-32768,-32769,2147483647,2147483648,-2147483648,0.5,0.1,1e-320,1.7976931348623157e308,3.4028235e38,16777217,NaN,NULL}'::float8[]) WITH ORDINALITY AS u (x, i);
+CREATE TABLE pl_numbers AS SELECT i AS id, u.x FROM unnest('{0,-0,1,8,9,255,256,-1,32767,32768,-32768,-32769,2147483647,2147483648,-2147483648,0.5,0.1,1e-320,1.7976931348623157e308,3.4028235e38,16777217,NaN,NULL}'::float8[]) WITH ORDINALITY AS u (x, i);
 SET client_min_messages = warning;
 SELECT version FROM mlops.train('pl_number', 'SELECT i::float8 AS x, i * 2 AS y FROM generate_series(1, 40) i', 'y', 'decision_tree');
 RESET client_min_messages;
@@ -39,14 +39,17 @@ SELECT key, features ->> 'x' AS x FROM mlops.predictions WHERE model = 'pl_numbe
 SELECT max(length(features)) AS bytes, min(length(features)) AS least FROM mlops_private.prediction WHERE model_id = (SELECT model_id FROM mlops_private.model WHERE name = 'pl_number');
 -- bytes that are no features
 SELECT mlops_private.logged_features(model_id, 1, '') FROM mlops_private.model WHERE name = 'pl_number';
+SELECT mlops_private.logged_features(model_id, 1, '\x0110') FROM mlops_private.model WHERE name = 'pl_number';
 SELECT mlops_private.logged_features(model_id, 1, '\x02') FROM mlops_private.model WHERE name = 'pl_number';
-SELECT mlops_private.logged_features(model_id, 1, '\x0100') FROM mlops_private.model WHERE name = 'pl_number';
-SELECT mlops_private.logged_features(model_id, 1, '\x0106') FROM mlops_private.model WHERE name = 'pl_number';
-SELECT mlops_private.logged_features(model_id, 1, '\x01100a') FROM mlops_private.model WHERE name = 'pl_number';
-SELECT mlops_private.logged_features(model_id, 1, '\x0100000000000000f07f') FROM mlops_private.model WHERE name = 'pl_number';
-SELECT mlops_private.logged_features(model_id, 1, '\x0110ff7f') FROM mlops_private.model WHERE name = 'pl_hit';
-SELECT mlops_private.logged_features(model_id, 1, '\x0110ffffffffffffff7f') FROM mlops_private.model WHERE name = 'pl_hit';
-SELECT mlops_private.logged_features(model_id, 99, '\x0110') FROM mlops_private.model WHERE name = 'pl_hit';
+SELECT mlops_private.logged_features(model_id, 1, '\x0200') FROM mlops_private.model WHERE name = 'pl_number';
+SELECT mlops_private.logged_features(model_id, 1, '\x02070a') FROM mlops_private.model WHERE name = 'pl_number';
+SELECT mlops_private.logged_features(model_id, 1, '\x0200000000000000f07f') FROM mlops_private.model WHERE name = 'pl_number';
+SELECT mlops_private.logged_features(model_id, 1, '\x0297') FROM mlops_private.model WHERE name = 'pl_hit';
+SELECT mlops_private.logged_features(model_id, 1, '\x02e7ffffffff') FROM mlops_private.model WHERE name = 'pl_hit';
+SELECT mlops_private.logged_features(model_id, 1, '\x02e7ff') FROM mlops_private.model WHERE name = 'pl_hit';
+SELECT mlops_private.logged_features(model_id, 1, '\x02f9') FROM mlops_private.model WHERE name = 'pl_hit';
+SELECT mlops_private.logged_features(model_id, 1, convert_to(E'\x02\x66' || repeat('f', 40), 'UTF8')) FROM mlops_private.model WHERE name = 'pl';
+SELECT mlops_private.logged_features(model_id, 99, '\x0200') FROM mlops_private.model WHERE name = 'pl_hit';
 
 -- routes: the key decides, shadows are logged and not returned, without a key it is the champion
 SELECT split, shadow FROM mlops.route('pl', '{"champion": 0.5, "challenger": 0.5}');

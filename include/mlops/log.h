@@ -101,7 +101,14 @@ typedef struct MlLogWaiting
 	struct varlena *probabilities;
 } MlLogWaiting;
 
-/* The next number; error 55000 where the extension is not installed. */
+/*
+ * This cluster, as the log's rows and the marks of what is counted of them name
+ * it: four bytes of a hash of its system identifier, never 0.  pg_upgrade changes
+ * it, dumps take it elsewhere.
+ */
+extern int32 mlops_log_system(void);
+
+/* The next number, which is above those given out in this cluster a second ago or before; error 55000 where the extension is not installed. */
 extern int64 mlops_log_next_id(void);
 
 /*

@@ -1,15 +1,20 @@
 /* sql/install/29_log_tables.sql: the prediction log.
  *
- * Partitioned by day.  The parent has neither primary key nor index, so that partitions made
- * at run time can be restored with their own; here there is the default one only.  No foreign
- * key and no trigger: rows are written past the executor (src/drift/log_write.c, which knows
- * the columns' order), and outlive their model until retention takes them.  The format of
- * features is described in src/drift/log_features.c.
+ * Partitioned by day.  The parent has no index, so that partitions made at run time can be
+ * restored with their own; here there is the default one only.  No foreign key and no trigger:
+ * rows are written past the executor (src/drift/log_write.c, which knows the columns' order),
+ * and outlive their model until retention takes them.  The format of features is described in
+ * src/drift/log_features.c.
+ *
+ * No primary key: numbers come from the sequence and ascend with the blocks of the table, so
+ * that an index of ranges of blocks finds them, at next to nothing for each row.  The columns
+ * are in an order that leaves no room between them.
  */
 
+-- each of its values stands for as many numbers as it steps by (src/drift/log_write.c)
 CREATE SEQUENCE mlops_private.prediction_id_seq
     AS bigint
-    CACHE 100;
+    INCREMENT BY 64;
 COMMENT ON SEQUENCE mlops_private.prediction_id_seq
   IS 'numbers of logged predictions';
 SELECT pg_catalog.pg_extension_config_dump('mlops_private.prediction_id_seq', '');
@@ -18,24 +23,26 @@ CREATE TABLE mlops_private.prediction (
     prediction_id bigint NOT NULL,
     happened_at   timestamptz NOT NULL,
     log_xid       bigint NOT NULL,
-    system        bigint NOT NULL,
     model_id      bigint NOT NULL,
     value         double precision,
     version       integer NOT NULL,
     latency_us    integer NOT NULL,
+    system        integer NOT NULL,
+    share         real,
+    features      bytea NOT NULL,
     shadow        boolean NOT NULL,
     variant       text,
     caller        text NOT NULL,
     key           text COLLATE "C",
     label         text,
-    features      bytea NOT NULL,
-    probabilities real[],
-    share         real
+    probabilities real[]
 ) PARTITION BY RANGE (happened_at);
 COMMENT ON TABLE mlops_private.prediction
   IS 'what was scored by mlops.score(), with what result';
 COMMENT ON COLUMN mlops_private.prediction.log_xid
   IS 'the transaction that wrote the row, as a number (xid8 has no operator class of BRIN); means something in the cluster "system" only';
+COMMENT ON COLUMN mlops_private.prediction.system
+  IS 'a hash of the cluster''s system identifier (mlops_log_system)';
 COMMENT ON COLUMN mlops_private.prediction.variant
   IS 'the alias that was asked; NULL: a version';
 COMMENT ON COLUMN mlops_private.prediction.probabilities
@@ -46,12 +53,13 @@ SELECT pg_catalog.pg_extension_config_dump('mlops_private.prediction', '');
 
 -- pg_dump takes rows from the partitions; those made at run time are dumped as tables of the database
 CREATE TABLE mlops_private.prediction_default
-    PARTITION OF mlops_private.prediction (
-    CONSTRAINT prediction_default_pkey PRIMARY KEY (prediction_id)
-) DEFAULT USING heap;
-CREATE INDEX prediction_default_happened_at_idx
-    ON mlops_private.prediction_default USING brin (happened_at, log_xid)
-    WITH (autosummarize = on);
+    PARTITION OF mlops_private.prediction
+    DEFAULT USING heap;
+-- what logical replication knows rows by that are deleted
+ALTER TABLE mlops_private.prediction_default REPLICA IDENTITY FULL;
+CREATE INDEX prediction_default_order_idx
+    ON mlops_private.prediction_default USING brin (prediction_id, happened_at, log_xid)
+    WITH (pages_per_range = 64);
 CREATE INDEX prediction_default_key_idx
     ON mlops_private.prediction_default (key, model_id)
     WHERE key IS NOT NULL;

@@ -38,6 +38,8 @@ COMMENT ON COLUMN mlops_private.monitor.lateness
   IS 'how long after its end a window waits for rows before it is published';
 COMMENT ON COLUMN mlops_private.monitor.counted_until
   IS 'rows of transactions before this one are counted; means something in the cluster "counted_system" only';
+COMMENT ON COLUMN mlops_private.monitor.counted_system
+  IS 'as the column system of the prediction log (mlops_log_system); 0: never counted';
 COMMENT ON COLUMN mlops_private.monitor.published_until
   IS 'windows that end by then have been judged';
 COMMENT ON COLUMN mlops_private.monitor.performance_until

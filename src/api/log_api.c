@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 
 #include "mlops/catalog.h"
@@ -126,6 +127,11 @@ find_prediction(int64 id, int64 *model_id, int *version, bytea **features)
 	PushCopiedSnapshot(GetActiveSnapshot());
 	UpdateActiveSnapshotCommandId();
 	mlops_read_begin(&w);
+	/* the index of ranges finds it, whatever the planner knows of the table; workers take longer to start */
+	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("max_parallel_workers_per_gather", "0", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	mlops_write_int8(&w, id);
 	found = mlops_write_run(&w, "SELECT model_id, version, features FROM mlops_private.prediction"
 							" WHERE prediction_id = $1") > 0;

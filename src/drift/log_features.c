@@ -3,16 +3,16 @@
  * log_features.c
  *	  The features of a logged prediction as bytes, in the signature's order.
  *
- * A byte with the number of this format comes first.  Then, by feature:
+ * A byte with the number of this format comes first, then four bits a slot
+ * (dataset.h), the even one of two in the lower half of a byte, then what they
+ * announce, little-endian:
  *
- *	category	varint: 0 withheld, else code + 1 (dataset.h: codes of the
- *				dictionary, "missing", "other")
- *	number		a byte, and what it announces:
- *				0 float8, 1 float4, 2 int16, 3 int32 (all little-endian),
- *				4 missing, 5 withheld, 16 and above: the number plus 16
- *	array		as many numbers as it has elements, or one 5
+ *	number		0 float8, 1 float4, 2 int32, 3 int16, 4 a byte without sign,
+ *				5 missing, 6 withheld, 7 to 15: 0 to 8
+ *	category	0 to 13: this code (of the dictionary, "missing" or "other"),
+ *				14 a code of 14 or more as int32, 15 withheld
  *
- * Numbers come back exactly, at most 9 bytes each.
+ * Numbers come back exactly.  Of an array that is withheld every slot says so.
  *
  * IDENTIFICATION
  *	  src/drift/log_features.c
@@ -34,106 +34,115 @@
 #include "mlops/jsonb_out.h"
 #include "mlops/log.h"
 
-#define LOG_FORMAT 1
+#define LOG_FORMAT 2
 
 #define TAG_FLOAT8		0
 #define TAG_FLOAT4		1
-#define TAG_INT16		2
-#define TAG_INT32		3
-#define TAG_MISSING		4
-#define TAG_WITHHELD	5
-#define TAG_SMALL		16
-#define MAX_SMALL		(255 - TAG_SMALL)
+#define TAG_INT32		2
+#define TAG_INT16		3
+#define TAG_BYTE		4
+#define TAG_MISSING		5
+#define TAG_WITHHELD	6
+#define TAG_SMALL		7
+#define MAX_SMALL		(15 - TAG_SMALL)
+
+#define CATEGORY_CODE		14
+#define CATEGORY_WITHHELD	15
+
+#define TAG_BYTES(width)	(((width) + 1) / 2)
 
 /* The low n bytes of v, least significant first. */
 static inline uint8 *
 put_bytes(uint8 *p, uint64 v, int n)
 {
+#ifndef WORDS_BIGENDIAN
+	memcpy(p, &v, n);
+#else
 	for (int i = 0; i < n; i++)
 		p[i] = (uint8) (v >> (8 * i));
+#endif
 	return p + n;
 }
 
-static inline uint8 *
-put_varint(uint8 *p, uint64 v)
+/* These put what follows the tags, and return the tag. */
+
+static inline int
+put_category(uint8 **p, double code)
 {
-	while (v >= 0x80)
-	{
-		*p++ = (uint8) (v | 0x80);
-		v >>= 7;
-	}
-	*p++ = (uint8) v;
-	return p;
+	if (code < CATEGORY_CODE)
+		return (int) code;
+	*p = put_bytes(*p, (uint32) code, 4);
+	return CATEGORY_CODE;
 }
 
-static inline uint8 *
-put_integer(uint8 *p, int32 i)
+static inline int
+put_integer(uint8 **p, int32 i)
 {
 	if (i >= 0 && i <= MAX_SMALL)
-		*p++ = (uint8) (i + TAG_SMALL);
-	else if (i >= PG_INT16_MIN && i <= PG_INT16_MAX)
+		return TAG_SMALL + i;
+	if (i >= 0 && i <= PG_UINT8_MAX)
 	{
-		*p++ = TAG_INT16;
-		p = put_bytes(p, (uint16) i, 2);
+		*p = put_bytes(*p, (uint8) i, 1);
+		return TAG_BYTE;
 	}
-	else
+	if (i >= PG_INT16_MIN && i <= PG_INT16_MAX)
 	{
-		*p++ = TAG_INT32;
-		p = put_bytes(p, (uint32) i, 4);
+		*p = put_bytes(*p, (uint16) i, 2);
+		return TAG_INT16;
 	}
-	return p;
+	*p = put_bytes(*p, (uint32) i, 4);
+	return TAG_INT32;
 }
 
-static inline uint8 *
-put_number(uint8 *p, double v)
+static inline int
+put_number(uint8 **p, double v)
 {
 	float		single = (float) v;
 	uint32		bits;
 	uint64		wide;
 
 	if (isnan(v))
-		*p++ = TAG_MISSING;
-	else if (fabs(v) <= PG_INT32_MAX && v == (double) (int32) v && !(v == 0 && signbit(v)))
-		p = put_integer(p, (int32) v);
-	else if ((double) single == v)
+		return TAG_MISSING;
+	if (fabs(v) <= PG_INT32_MAX && v == (double) (int32) v && !(v == 0 && signbit(v)))
+		return put_integer(p, (int32) v);
+	if ((double) single == v)
 	{
 		memcpy(&bits, &single, sizeof(bits));
-		*p++ = TAG_FLOAT4;
-		p = put_bytes(p, bits, 4);
+		*p = put_bytes(*p, bits, 4);
+		return TAG_FLOAT4;
 	}
-	else
-	{
-		memcpy(&wide, &v, sizeof(wide));
-		*p++ = TAG_FLOAT8;
-		p = put_bytes(p, wide, 8);
-	}
-	return p;
+	memcpy(&wide, &v, sizeof(wide));
+	*p = put_bytes(*p, wide, 8);
+	return TAG_FLOAT8;
 }
-
-#define MAX_NUMBER 9			/* bytes of a number */
-#define MAX_CATEGORY 5			/* and of a category */
 
 void
 mlops_log_encode(StringInfo out, const MlSignature *sig, const double *x,
 				 const bool *withheld)
 {
+	uint8	   *tags;
 	uint8	   *p;
 
-	enlargeStringInfo(out, 1 + MAX_NUMBER * sig->width + MAX_CATEGORY * sig->nfeatures);
-	p = (uint8 *) out->data + out->len;
-	*p++ = LOG_FORMAT;
+	enlargeStringInfo(out, 1 + TAG_BYTES(sig->width) + sizeof(float8) * sig->width);
+	tags = (uint8 *) out->data + out->len;
+	*tags++ = LOG_FORMAT;
+	p = tags + TAG_BYTES(sig->width);
+	memset(tags, 0, TAG_BYTES(sig->width));
 	for (int i = 0; i < sig->nfeatures; i++)
 	{
 		const MlFeature *feature = &sig->features[i];
 		bool		left_out = withheld && withheld[i];
 
-		if (feature->type == ML_COLUMN_TEXT)
-			p = put_varint(p, left_out ? 0 : (uint64) x[feature->slot] + 1);
-		else if (left_out)
-			*p++ = TAG_WITHHELD;
-		else
-			for (int j = 0; j < feature->width; j++)
-				p = put_number(p, x[feature->slot + j]);
+		for (int slot = feature->slot; slot < feature->slot + feature->width; slot++)
+		{
+			int			tag;
+
+			if (feature->type == ML_COLUMN_TEXT)
+				tag = left_out ? CATEGORY_WITHHELD : put_category(&p, x[slot]);
+			else
+				tag = left_out ? TAG_WITHHELD : put_number(&p, x[slot]);
+			tags[slot / 2] |= tag << (slot % 2 * 4);
+		}
 	}
 	out->len = (int) ((char *) p - out->data);
 	out->data[out->len] = '\0';
@@ -145,27 +154,25 @@ mlops_log_encode(StringInfo out, const MlSignature *sig, const double *x,
  */
 #define NEED(p, end, n) ML_CHECK_BYTES((end) - (p) >= (n), "it ends too early")
 
+/* A code; NaN: withheld. */
 static inline const uint8 *
-get_category(const uint8 *p, const uint8 *end, const MlFeature *feature, double *slot, bool *withheld)
+get_category(const uint8 *p, const uint8 *end, int tag, const MlFeature *feature, double *out)
 {
-	uint64		v = 0;
-	int			shift = 0;
+	uint32		code = tag;
 
-	for (;;)
+	if (tag == CATEGORY_WITHHELD)
 	{
-		uint8		b;
-
-		ML_CHECK_BYTES(shift < 35, "a code of a category is too long");
-		NEED(p, end, 1);
-		b = *p++;
-		v |= (uint64) (b & 0x7f) << shift;
-		if (b < 0x80)
-			break;
-		shift += 7;
+		*out = NAN;
+		return p;
 	}
-	ML_CHECK_BYTES(v <= (uint64) feature->ncategories + 2, "a category is not in the dictionary");
-	*withheld = v == 0;
-	*slot = v == 0 ? NAN : (double) (v - 1);
+	if (tag == CATEGORY_CODE)
+	{
+		NEED(p, end, 4);
+		code = (uint32) mlops_peek_uint(p, 4);
+		p += 4;
+	}
+	ML_CHECK_BYTES(code <= (uint32) feature->ncategories + 1, "a category is not in the dictionary");
+	*out = code;
 	return p;
 }
 
@@ -191,12 +198,9 @@ finite_float(uint32 bits)
 	return v;
 }
 
-/* A number, which is there with its tag. */
 static inline const uint8 *
-get_number(const uint8 *p, const uint8 *end, double *out)
+get_number(const uint8 *p, const uint8 *end, int tag, double *out)
 {
-	uint8		tag = *p++;
-
 	switch (tag)
 	{
 		case TAG_FLOAT8:
@@ -207,39 +211,45 @@ get_number(const uint8 *p, const uint8 *end, double *out)
 			NEED(p, end, 4);
 			*out = finite_float((uint32) mlops_peek_uint(p, 4));
 			return p + 4;
-		case TAG_INT16:
-			NEED(p, end, 2);
-			*out = (int16) mlops_peek_uint(p, 2);
-			return p + 2;
 		case TAG_INT32:
 			NEED(p, end, 4);
 			*out = (int32) mlops_peek_uint(p, 4);
 			return p + 4;
+		case TAG_INT16:
+			NEED(p, end, 2);
+			*out = (int16) mlops_peek_uint(p, 2);
+			return p + 2;
+		case TAG_BYTE:
+			NEED(p, end, 1);
+			*out = *p;
+			return p + 1;
 		case TAG_MISSING:
+		case TAG_WITHHELD:
 			*out = NAN;
 			return p;
 		default:
-			ML_CHECK_BYTES(tag >= TAG_SMALL, "a number is of an unknown kind");
 			*out = (double) (tag - TAG_SMALL);
 			return p;
 	}
 }
 
-static inline const uint8 *
-get_numbers(const uint8 *p, const uint8 *end, const MlFeature *feature, double *slot, bool *withheld)
+static inline int
+tag_of(const uint8 *tags, int slot)
 {
-	NEED(p, end, 1);
-	*withheld = *p == TAG_WITHHELD;
-	if (*withheld)
+	return (tags[slot / 2] >> (slot % 2 * 4)) & 15;
+}
+
+static inline const uint8 *
+get_numbers(const uint8 *p, const uint8 *end, const uint8 *tags, const MlFeature *feature,
+			double *x, bool *withheld)
+{
+	*withheld = tag_of(tags, feature->slot) == TAG_WITHHELD;
+	for (int slot = feature->slot; slot < feature->slot + feature->width; slot++)
 	{
-		for (int j = 0; j < feature->width; j++)
-			slot[j] = NAN;
-		return p + 1;
-	}
-	for (int j = 0; j < feature->width; j++)
-	{
-		NEED(p, end, 1);
-		p = get_number(p, end, &slot[j]);
+		int			tag = tag_of(tags, slot);
+
+		ML_CHECK_BYTES((tag == TAG_WITHHELD) == *withheld, "an array is withheld in part");
+		p = get_number(p, end, tag, &x[slot]);
 	}
 	return p;
 }
@@ -250,17 +260,23 @@ mlops_log_decode(const void *bytes, Size len, const MlSignature *sig, double *x,
 {
 	const uint8 *p = bytes;
 	const uint8 *end = p + len;
+	const uint8 *tags = p + 1;
 
 	NEED(p, end, 1);
-	ML_CHECK_BYTES(*p++ == LOG_FORMAT, "its format is unknown");
+	ML_CHECK_BYTES(*p == LOG_FORMAT, "its format is unknown");
+	NEED(tags, end, TAG_BYTES(sig->width));
+	p = tags + TAG_BYTES(sig->width);
 	for (int i = 0; i < sig->nfeatures; i++)
 	{
 		const MlFeature *feature = &sig->features[i];
 
 		if (feature->type == ML_COLUMN_TEXT)
-			p = get_category(p, end, feature, x + feature->slot, &withheld[i]);
+		{
+			p = get_category(p, end, tag_of(tags, feature->slot), feature, &x[feature->slot]);
+			withheld[i] = isnan(x[feature->slot]);
+		}
 		else
-			p = get_numbers(p, end, feature, x + feature->slot, &withheld[i]);
+			p = get_numbers(p, end, tags, feature, x, &withheld[i]);
 	}
 	ML_CHECK_BYTES(p == end, "it is too long");
 }

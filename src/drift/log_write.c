@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "access/brin.h"
 #include "access/genam.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -29,6 +30,8 @@
 #include "nodes/execnodes.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
+#include "storage/lmgr.h"
+#include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -46,10 +49,11 @@
 #define LOG_SEQUENCE "prediction_id_seq"
 enum
 {
-	LOG_PREDICTION_ID, LOG_HAPPENED_AT, LOG_XID, LOG_SYSTEM, LOG_MODEL_ID, LOG_VALUE,
-	LOG_VERSION, LOG_LATENCY_US, LOG_SHADOW, LOG_VARIANT, LOG_CALLER, LOG_KEY, LOG_LABEL,
-	LOG_FEATURES, LOG_PROBABILITIES, LOG_SHARE, LOG_NATTS
+	LOG_PREDICTION_ID, LOG_HAPPENED_AT, LOG_XID, LOG_MODEL_ID, LOG_VALUE, LOG_VERSION,
+	LOG_LATENCY_US, LOG_SYSTEM, LOG_SHARE, LOG_FEATURES, LOG_SHADOW, LOG_VARIANT, LOG_CALLER,
+	LOG_KEY, LOG_LABEL, LOG_PROBABILITIES, LOG_NATTS
 };
+#define ID_STEP 64				/* numbers of a value of the sequence */
 
 /* A partition that rows are written into. */
 typedef struct Target
@@ -58,6 +62,7 @@ typedef struct Target
 	CatalogIndexState indexes;
 	int			n;				/* rows in the slots */
 	TupleTableSlot *slots[BATCH];
+	TupleTableSlot *by_key[BATCH];	/* those with a key, in its order */
 } Target;
 
 /* Of this database; InvalidOid: to be looked up. */
@@ -91,17 +96,50 @@ find_relation(const char *name, Oid *known)
 	return *known;
 }
 
+int32
+mlops_log_system(void)
+{
+	uint64		h = (uint64) mlops_this_system();
+	int32		folded;
+
+	/* the finalizer of MurmurHash3, which mixes all bits into the upper ones */
+	h ^= h >> 33;
+	h *= UINT64CONST(0xff51afd7ed558ccd);
+	h ^= h >> 33;
+	h *= UINT64CONST(0xc4ceb9fe1a85ec53);
+	h ^= h >> 33;
+	folded = (int32) (uint32) (h >> 32);
+	return folded != 0 ? folded : 1;
+}
+
+/*
+ * Numbers that a session keeps for long would be low among those of their time,
+ * and an index by ranges would find nothing: they are for a second.
+ */
 int64
 mlops_log_next_id(void)
 {
+	static int64 next = 0;
+	static int64 end = 0;
+	static Oid	of = InvalidOid;
+	static TimestampTz drawn = 0;
 	Oid			sequence = find_relation(LOG_SEQUENCE, &log_sequence);
+	TimestampTz now = GetCurrentStatementStartTimestamp();
 
 	if (!OidIsValid(sequence))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("extension \"mlops\" is not installed in this database"),
 				 errhint("Run CREATE EXTENSION mlops as a superuser.")));
-	return nextval_internal(sequence, false);
+	if (next == end || sequence != of || now - drawn > USECS_PER_SEC || now < drawn)
+	{
+		next = end = 0;
+		next = nextval_internal(sequence, false);
+		end = next + ID_STEP;
+		of = sequence;
+		drawn = now;
+	}
+	return next++;
 }
 
 /* The partition for a time; InvalidOid: there is none. */
@@ -178,7 +216,7 @@ set_value(TupleTableSlot *slot, int column, const struct varlena *value)
 }
 
 static void
-fill_slot(TupleTableSlot *slot, const MlLogWaiting *row, int64 xid, int64 system)
+fill_slot(TupleTableSlot *slot, const MlLogWaiting *row, int64 xid, int32 system)
 {
 	Datum	   *values = slot->tts_values;
 
@@ -187,7 +225,7 @@ fill_slot(TupleTableSlot *slot, const MlLogWaiting *row, int64 xid, int64 system
 	values[LOG_PREDICTION_ID] = Int64GetDatum(row->prediction_id);
 	values[LOG_HAPPENED_AT] = TimestampTzGetDatum(row->happened_at);
 	values[LOG_XID] = Int64GetDatum(xid);
-	values[LOG_SYSTEM] = Int64GetDatum(system);
+	values[LOG_SYSTEM] = Int32GetDatum(system);
 	values[LOG_MODEL_ID] = Int64GetDatum(row->model_id);
 	values[LOG_VALUE] = Float8GetDatum(row->value);
 	slot->tts_isnull[LOG_VALUE] = !row->has_value;
@@ -220,19 +258,58 @@ insert_into_index(Target *target, int i, TupleTableSlot *slot)
 }
 
 /*
+ * A range is complete when the next one begins.  It could be left to autovacuum
+ * (autosummarize), which comes once a minute, takes few at a time and complains of
+ * those that are too many.  Where the table's lock is taken, VACUUM has it, and does
+ * the same; nobody is waited for.
+ */
+static void
+summarize(Target *target, Relation index, BlockNumber block)
+{
+	Oid			relid = RelationGetRelid(target->rel);
+	Oid			user;
+	int			context;
+
+	if (!ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
+		return;
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(target->rel->rd_rel->relowner, context | SECURITY_RESTRICTED_OPERATION);
+	(void) DirectFunctionCall2(brin_summarize_range, ObjectIdGetDatum(RelationGetRelid(index)),
+							   Int64GetDatum((int64) block));
+	SetUserIdAndSecContext(user, context);
+	UnlockRelationOid(relid, ShareUpdateExclusiveLock);
+}
+
+/* A row of an index of ranges of blocks, if it is not the one that came last. */
+static int
+insert_extreme(Target *target, int i, int row, int last)
+{
+	if (row != last)
+		insert_into_index(target, i, target->slots[row]);
+	return row;
+}
+
+/*
  * An index of ranges of blocks (minmax) learns nothing from a row between two
- * others: of the rows from "from" on that share a block, it gets those with the
+ * others: of the rows from "from" on that share a range, it gets those with the
  * least and the greatest of each column, all of them numbers and never null.
- * Returns the first row of the next block.
+ * Returns the first row of the next range.
  */
 static int
 insert_extremes(Target *target, int i, int from)
 {
 	IndexInfo  *info = target->indexes->ri_IndexRelationInfo[i];
-	BlockNumber block = ItemPointerGetBlockNumber(&target->slots[from]->tts_tid);
+	Relation	index = target->indexes->ri_IndexRelationDescs[i];
+	BlockNumber width = BrinGetPagesPerRange(index);
+	ItemPointer tid = &target->slots[from]->tts_tid;
+	BlockNumber block = ItemPointerGetBlockNumber(tid);
+	BlockNumber range = block / width;
+	int			last = -1;
 	int			end = from + 1;
 
-	while (end < target->n && ItemPointerGetBlockNumber(&target->slots[end]->tts_tid) == block)
+	if (block == range * width && range > 0 && ItemPointerGetOffsetNumber(tid) == FirstOffsetNumber)
+		summarize(target, index, block - width);
+	while (end < target->n && ItemPointerGetBlockNumber(&target->slots[end]->tts_tid) / width == range)
 		end++;
 	for (int k = 0; k < info->ii_NumIndexKeyAttrs; k++)
 	{
@@ -249,9 +326,8 @@ insert_extremes(Target *target, int i, int from)
 			if (v > DatumGetInt64(target->slots[greatest]->tts_values[column]))
 				greatest = r;
 		}
-		insert_into_index(target, i, target->slots[least]);
-		if (greatest != least)
-			insert_into_index(target, i, target->slots[greatest]);
+		last = insert_extreme(target, i, least, last);
+		last = insert_extreme(target, i, greatest, last);
 	}
 	return end;
 }
@@ -274,6 +350,38 @@ has_extremes(const Target *target, int i)
 	return true;
 }
 
+static int
+compare_keys(const void *a, const void *b)
+{
+	TupleTableSlot *left = *(TupleTableSlot *const *) a;
+	TupleTableSlot *right = *(TupleTableSlot *const *) b;
+	const struct varlena *x = (struct varlena *) DatumGetPointer(left->tts_values[LOG_KEY]);
+	const struct varlena *y = (struct varlena *) DatumGetPointer(right->tts_values[LOG_KEY]);
+	Size		nx = VARSIZE(x);
+	Size		ny = VARSIZE(y);
+	int			order = memcmp(VARDATA(x), VARDATA(y), Min(nx, ny) - VARHDRSZ);
+
+	if (order == 0 && nx != ny)
+		order = nx < ny ? -1 : 1;
+	return order != 0 ? order : ItemPointerCompare(&left->tts_tid, &right->tts_tid);
+}
+
+/* The only index with a predicate: WHERE key IS NOT NULL.  In its order, rows that follow one another meet the same pages. */
+static void
+insert_keys(Target *target, int i)
+{
+	int			n = 0;
+
+	for (int r = 0; r < target->n; r++)
+	{
+		if (!target->slots[r]->tts_isnull[LOG_KEY])
+			target->by_key[n++] = target->slots[r];
+	}
+	qsort(target->by_key, n, sizeof(TupleTableSlot *), compare_keys);
+	for (int k = 0; k < n; k++)
+		insert_into_index(target, i, target->by_key[k]);
+}
+
 static void
 insert_into_indexes(Target *target)
 {
@@ -287,18 +395,16 @@ insert_into_indexes(Target *target)
 			(info->ii_Predicate != NIL && info->ii_IndexAttrNumbers[0] != LOG_KEY + 1))
 			elog(ERROR, "index \"%s\" of the prediction log is not of plain columns",
 				 RelationGetRelationName(target->indexes->ri_IndexRelationDescs[i]));
-		if (has_extremes(target, i))
-		{
+		if (info->ii_Predicate != NIL)
+			insert_keys(target, i);
+		else
 			for (int r = 0; r < target->n;)
-				r = insert_extremes(target, i, r);
-			continue;
-		}
-		for (int r = 0; r < target->n; r++)
-		{
-			/* the only predicate: WHERE key IS NOT NULL */
-			if (info->ii_Predicate == NIL || !target->slots[r]->tts_isnull[LOG_KEY])
-				insert_into_index(target, i, target->slots[r]);
-		}
+			{
+				if (has_extremes(target, i))
+					r = insert_extremes(target, i, r);
+				else
+					insert_into_index(target, i, target->slots[r++]);
+			}
 	}
 }
 
@@ -349,7 +455,7 @@ write_rows(Relation parent, const MlLogWaiting *first, SubTransactionId from)
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "mlops log batch",
 												ALLOCSET_DEFAULT_SIZES);
 	int64		xid = (int64) U64FromFullTransactionId(GetTopFullTransactionId());
-	int64		system = mlops_this_system();
+	int32		system = mlops_log_system();
 
 	for (const MlLogWaiting *row = first; row; row = row->next)
 	{

@@ -12,7 +12,7 @@
  * another at its row.
  *
  * Transaction numbers mean something in one cluster only, so a row of the log
- * and the mark say which (its system identifier).  Where the mark is of another
+ * and the mark say which (mlops_log_system).  Where the mark is of another
  * cluster than this, the database was restored from a dump, or pg_upgrade made
  * this cluster of that one.  Either way rows of all other clusters came here
  * complete: whatever is visible of them was committed.  They are counted from
@@ -148,7 +148,7 @@ begin_step(Step *step)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("the monitor was dropped")));
-	range->system = mlops_this_system();
+	range->system = mlops_log_system();
 	range->others = system != range->system;
 	range->from = until;
 	if (!range->others)
@@ -193,7 +193,7 @@ static void
 receive_any(void *arg, TupleTableSlot *slot)
 {
 	Step	   *step = arg;
-	int64		system = DatumGetInt64(slot->tts_values[MLOPS_TALLY_NCOLUMNS]);
+	int64		system = DatumGetInt32(slot->tts_values[MLOPS_TALLY_NCOLUMNS]);
 
 	if (system != step->range.system)
 		note_other(step, system, DatumGetInt64(slot->tts_values[MLOPS_TALLY_NCOLUMNS + 1]));

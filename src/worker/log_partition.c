@@ -73,8 +73,9 @@ make_table(MlWriter *w, const char *table)
 {
 	static const char *const commands[] = {
 		"CREATE TABLE mlops_private.%s (LIKE " LOG_TABLE ") USING heap",
-		"ALTER TABLE mlops_private.%s ADD CONSTRAINT %s_pkey PRIMARY KEY (prediction_id)",
-		"CREATE INDEX %s_happened_at_idx ON mlops_private.%s USING brin (happened_at, log_xid) WITH (autosummarize = on)",
+		"ALTER TABLE mlops_private.%s REPLICA IDENTITY FULL",
+		"CREATE INDEX %s_order_idx ON mlops_private.%s USING brin (prediction_id, happened_at, log_xid)"
+		" WITH (pages_per_range = 64)",
 		"CREATE INDEX %s_key_idx ON mlops_private.%s (key, model_id) WHERE key IS NOT NULL",
 		"ALTER TABLE mlops_private.%s ENABLE ROW LEVEL SECURITY",
 		"CREATE POLICY readers ON mlops_private.%s FOR SELECT USING (mlops_private.may(model_id, 'logs'))",
@@ -177,8 +178,8 @@ mlops_log_delete_old(MlWriter *w, TimestampTz before, int64 limit)
 {
 	mlops_write_time(w, before);
 	mlops_write_int8(w, limit);
-	return (int64) mlops_write_run(w, "DELETE FROM mlops_private.prediction_default WHERE prediction_id = ANY (ARRAY("
-								   "SELECT p.prediction_id FROM mlops_private.prediction_default p"
+	return (int64) mlops_write_run(w, "DELETE FROM mlops_private.prediction_default WHERE ctid = ANY (ARRAY("
+								   "SELECT p.ctid FROM mlops_private.prediction_default p"
 								   " WHERE p.happened_at < $1 AND NOT EXISTS (" HELD ") AND NOT EXISTS (" UNCOUNTED ")"
 								   " LIMIT $2))");
 }

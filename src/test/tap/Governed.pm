@@ -81,7 +81,7 @@ sub make_governed
 	# predictions, some of them of a day with a partition that was made at run time
 	$node->safe_psql($db, q{
 		CREATE TABLE mlops_private.prediction_20300101 PARTITION OF mlops_private.prediction
-			(CONSTRAINT prediction_20300101_pkey PRIMARY KEY (prediction_id)) FOR VALUES FROM ('2030-01-01') TO ('2030-01-02');
+			FOR VALUES FROM ('2030-01-01') TO ('2030-01-02');
 		ALTER TABLE mlops_private.prediction_20300101 ENABLE ROW LEVEL SECURITY;
 		CREATE POLICY readers ON mlops_private.prediction_20300101 FOR SELECT USING (mlops_private.may(model_id, 'logs'));
 		COMMENT ON TABLE mlops_private.prediction_20300101 IS 'predictions of a day';
@@ -91,12 +91,12 @@ sub make_governed
 		SELECT mlops.set_retention('log', '1 month', '10 years');
 		SELECT mlops.record_outcome('price', '7', 12.5), mlops.record_outcome('risk', '7', 'true');
 		INSERT INTO mlops_private.prediction
-			SELECT prediction_id + 1000000, '2030-01-01 12:00+00', log_xid, system, model_id, value, version, latency_us, shadow, variant, caller, key, label, features, probabilities, share
+			SELECT prediction_id + 1000000, '2030-01-01 12:00+00', log_xid, model_id, value, version, latency_us, system, share, features, shadow, variant, caller, key, label, probabilities
 			  FROM mlops_private.prediction;});
 	# as if the database had been in another cluster before, and on a day without a partition
 	$node->safe_psql($db, q{
 		INSERT INTO mlops_private.prediction
-			SELECT prediction_id + 2000000, '2031-01-01 12:00+00', log_xid, 7, model_id, value, version, latency_us, shadow, variant, caller, key, label, features, probabilities, share
+			SELECT prediction_id + 2000000, '2031-01-01 12:00+00', log_xid, model_id, value, version, latency_us, 7, share, features, shadow, variant, caller, key, label, probabilities
 			  FROM mlops_private.prediction
 			 WHERE NOT shadow AND model_id = (SELECT model_id FROM mlops_private.model WHERE name = 'price')
 			 ORDER BY prediction_id LIMIT 1;});

@@ -112,6 +112,7 @@ suite_in_root()
 				mount -t tmpfs -o mode=1777,size=1g tmpfs "$root/dev/shm" 2>/dev/null
 			fi
 			chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 MLOPS_OLD_INSTALL="$old" \
+				MLOPS_SCHEDULES=3 MLOPS_KILL_SECONDS=8 MLOPS_DROP_SECONDS=3 \
 				runuser -u postgres -- bash "$w/src/scripts/suite.sh" "$v" "$w/src" "$w" build regress isolation docs tap' \
 			suite "$root" "$v" "$root_work" "$root_work/old/lib/postgresql/$old_v"
 	) 8>"$cache/root-$v.lock"

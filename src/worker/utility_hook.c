@@ -284,15 +284,26 @@ hold_of(Node *parsetree)
 	return hold;
 }
 
+/* The command itself. */
+static void
+run(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context,
+	ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	if (previous_utility)
+		previous_utility(pstmt, query, read_only_tree, context, params, environment, dest, completion);
+	else
+		standard_ProcessUtility(pstmt, query, read_only_tree, context, params, environment, dest, completion);
+}
+
 /* CREATE EXTENSION, of this one or of one that needs it. */
 static void
-create_extension(ProcessUtility_hook_type next, PlannedStmt *pstmt, const char *query, bool read_only_tree,
-				 ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
-				 DestReceiver *dest, QueryCompletion *completion)
+create_extension(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context,
+				 ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest,
+				 QueryCompletion *completion)
 {
 	bool		was_there = OidIsValid(get_extension_oid("mlops", true));
 
-	next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
+	run(pstmt, query, read_only_tree, context, params, environment, dest, completion);
 	if (!was_there && OidIsValid(get_extension_oid("mlops", true)))
 		mlops_wake_at_commit(MLOPS_WAKE_EXTENSION);
 }
@@ -301,26 +312,25 @@ static void
 process(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context,
 		ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
-	ProcessUtility_hook_type next = previous_utility ? previous_utility : standard_ProcessUtility;
 	Node	   *parsetree = pstmt->utilityStmt;
 	Hold		hold = {InvalidOid, NIL, false};
 
 	if (IsA(parsetree, CreateExtensionStmt))
 	{
-		create_extension(next, pstmt, query, read_only_tree, context, params, environment, dest, completion);
+		create_extension(pstmt, query, read_only_tree, context, params, environment, dest, completion);
 		return;
 	}
 	if (mlops_worker_shared && IsTransactionState() && !RecoveryInProgress())
 		hold = hold_of(parsetree);
 	if (!OidIsValid(hold.database))
 	{
-		next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
+		run(pstmt, query, read_only_tree, context, params, environment, dest, completion);
 		return;
 	}
 	PG_TRY();
 	{
 		take_hold(&hold);
-		next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
+		run(pstmt, query, read_only_tree, context, params, environment, dest, completion);
 	}
 	PG_FINALLY();
 	{

@@ -5,7 +5,7 @@
 source "$(dirname "$0")/common.sh"
 bench_setup
 
-group_linear="train_linear fit_parallel end_to_end_linear end_to_end_logistic predict_row trigger create_extension"
+group_linear="train_linear fit_parallel end_to_end_linear end_to_end_logistic predict_row first_predict trigger create_extension"
 group_trees="boost_fit boost_end_to_end boost_score forest_fit boost_quality boost_growth"
 group_governance="rights audit fingerprint snapshot"
 group_watching="windows drift_report false_alarms data_drift log performance"

@@ -482,17 +482,24 @@ run(MlScorer *s, bool complete)
 	return s->out;
 }
 
-static const double *
-score_tuple(MlScorer *s, HeapTuple tuple)
+/* The row's columns are in values and nulls. */
+static inline const double *
+score_values(MlScorer *s)
 {
 	MemoryContext old = MemoryContextSwitchTo(s->row_context);
 	bool		complete;
 
-	heap_deform_tuple(tuple, s->desc, s->values, s->nulls);
 	complete = mlops_binding_row(s->binding, s->values, s->nulls, s->block.x);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(s->row_context);
 	return run(s, complete);
+}
+
+static const double *
+score_tuple(MlScorer *s, HeapTuple tuple)
+{
+	heap_deform_tuple(tuple, s->desc, s->values, s->nulls);
+	return score_values(s);
 }
 
 const double *
@@ -522,6 +529,23 @@ mlops_scorer_tuple(MlScorer *s, HeapTuple tuple, TupleDesc desc)
 	if (unlikely(!same_row_type(s, desc->tdtypeid, desc->tdtypmod)))
 		bind_desc(s, desc, desc->tdtypeid, desc->tdtypmod);
 	return score_tuple(s, tuple);
+}
+
+void
+mlops_scorer_load(MlScorer *s, HeapTuple tuple, TupleDesc desc,
+				  const Datum **values, const bool **nulls)
+{
+	if (unlikely(!same_row_type(s, desc->tdtypeid, desc->tdtypmod)))
+		bind_desc(s, desc, desc->tdtypeid, desc->tdtypmod);
+	heap_deform_tuple(tuple, s->desc, s->values, s->nulls);
+	*values = s->values;
+	*nulls = s->nulls;
+}
+
+const double *
+mlops_scorer_loaded(MlScorer *s)
+{
+	return score_values(s);
 }
 
 const double *

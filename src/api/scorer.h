@@ -64,6 +64,12 @@ extern const MlModel *mlops_scorer_model(const MlScorer *scorer);
  */
 extern const double *mlops_scorer_record(MlScorer *scorer, HeapTupleHeader row);
 extern const double *mlops_scorer_tuple(MlScorer *scorer, HeapTuple tuple, TupleDesc desc);
+
+/* _tuple in two steps: the columns, to be looked at, which point into the tuple; then the score. */
+extern void mlops_scorer_load(MlScorer *scorer, HeapTuple tuple, TupleDesc desc,
+							  const Datum **values, const bool **nulls);
+extern const double *mlops_scorer_loaded(MlScorer *scorer);
+
 extern const double *mlops_scorer_jsonb(MlScorer *scorer, Jsonb *features);
 extern const double *mlops_scorer_array(MlScorer *scorer, ArrayType *x);
 

@@ -97,9 +97,7 @@ typedef struct TriggerSite
 	FmgrInfo	scoring;		/* stands for the call site of the scorer */
 	bool		is_checked;		/* the signature of the model with this hash */
 	uint8		hash[MLOPS_HASH_LEN];
-	Datum	   *values;			/* room for a row, where rows are looked at */
-	bool	   *nulls;
-	int			nnever;
+	int			nnever;			/* where rows are looked at */
 	NeverMissing *never;
 	Found		found;			/* of the last row, errors or not */
 } TriggerSite;
@@ -254,11 +252,6 @@ list_never_missing(TriggerSite *site, const MlSignature *sig, TupleDesc desc)
 {
 	MemoryContext old = MemoryContextSwitchTo(site->scoring.fn_mcxt);
 
-	if (site->values == NULL)
-	{
-		site->values = palloc(sizeof(Datum) * desc->natts);
-		site->nulls = palloc(sizeof(bool) * desc->natts);
-	}
 	if (site->never)
 		pfree(site->never);
 	site->never = palloc(sizeof(NeverMissing) * Max(sig->nfeatures, 1));
@@ -322,16 +315,14 @@ is_nan(Datum value, Oid type)
 
 /* A feature that is missing though it never was in training, or NULL. */
 static const MlFeature *
-find_missing(const TriggerSite *site, const MlSignature *sig, HeapTuple row, TupleDesc desc)
+find_missing(const TriggerSite *site, const MlSignature *sig, const Datum *values, const bool *nulls)
 {
-	if (site->nnever > 0)
-		heap_deform_tuple(row, desc, site->values, site->nulls);
 	for (int i = 0; i < site->nnever; i++)
 	{
 		const NeverMissing *never = &site->never[i];
 
-		if (site->nulls[never->attnum - 1] ||
-			is_nan(site->values[never->attnum - 1], never->type))
+		if (nulls[never->attnum - 1] ||
+			is_nan(values[never->attnum - 1], never->type))
 			return &sig->features[never->feature];
 	}
 	return NULL;
@@ -387,16 +378,19 @@ score_row(TriggerSite *site, MlScorer *s, HeapTuple row, TupleDesc desc)
 	const TriggerCall *call = &site->call;
 	const MlFeature *outside;
 	const double *out;
+	const Datum *values;
+	const bool *nulls;
 	const char *why;
 
 	if (!call->looks_outside)
 		return mlops_scorer_tuple(s, row, desc);
-	outside = find_missing(site, mlops_scorer_model(s)->sig, row, desc);
+	mlops_scorer_load(s, row, desc, &values, &nulls);
+	outside = find_missing(site, mlops_scorer_model(s)->sig, values, nulls);
 	if (outside != NULL)
 		note_outside(site, outside, "A value is missing, as none was in training.");
 	if (outside != NULL && call->on_outside == OUTSIDE_NULL)
 		return NULL;
-	out = mlops_scorer_tuple(s, row, desc);
+	out = mlops_scorer_loaded(s);
 	if (out == NULL || outside != NULL)
 		return out;
 	outside = find_outside(site, s, &why);

@@ -265,6 +265,8 @@ judge_performance_from_now(MlWriter *w, MlMonitor *m)
 static void
 store(MlWriter *w, bool is_new, MlMonitor *m)
 {
+	uint64		n;
+
 	mlops_write_int8(w, m->model_id);
 	mlops_write_datum(w, INTERVALOID, IntervalPGetDatum(m->every));
 	mlops_write_datum(w, INTERVALOID, interval_of(m->width_us));
@@ -276,14 +278,18 @@ store(MlWriter *w, bool is_new, MlMonitor *m)
 	if (is_new)
 	{
 		mlops_write_name(w, NameStr(w->role_name));
-		mlops_write_run(w, "INSERT INTO mlops_private.monitor (model_id, every, window_width, lateness,"
+		n = mlops_write_run(w, "INSERT INTO mlops_private.monitor (model_id, every, window_width, lateness,"
 						" thresholds, segments, on_drift, revision, created_by)"
-						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING monitor_id");
+						" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+						/* the model is locked, so one that is there is younger than our snapshot: a serialization failure */
+						" ON CONFLICT (model_id) DO NOTHING RETURNING monitor_id");
 	}
 	else
-		mlops_write_run(w, "UPDATE mlops_private.monitor SET every = $2, window_width = $3, lateness = $4,"
+		n = mlops_write_run(w, "UPDATE mlops_private.monitor SET every = $2, window_width = $3, lateness = $4,"
 						" thresholds = $5, segments = $6, on_drift = $7, revision = $8"
 						" WHERE model_id = $1 RETURNING monitor_id");
+	if (n == 0)
+		elog(ERROR, "monitor was not stored");
 	m->monitor_id = DatumGetInt64(mlops_write_result(0, 1));
 }
 

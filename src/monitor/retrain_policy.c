@@ -247,7 +247,9 @@ mlops_retrain_store(MlWriter *w, const MlRetrainPolicy *policy, const Interval *
 	mlops_write_run(w, "INSERT INTO mlops_private.retrain_policy"
 					" (model_id, job_id, trigger_kind, source, window_width, time_column, cooldown, budget,"
 					" metric, min_gain, new_rows, promote_alias, holdout, set_by)"
-					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)");
+					" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+					/* the model is locked, so one that is there is younger than our snapshot: a serialization failure */
+					" ON CONFLICT (model_id) DO NOTHING");
 	mlops_audit_add(w, "retrain_policy.set", "model", policy->model, policy_payload(policy, every));
 }
 

@@ -86,7 +86,7 @@ is($node->safe_psql('closed', q{SELECT sqlstate FROM mlops.job_runs WHERE name =
 is($node->safe_psql('closed', q{SELECT failures, sqlstate FROM mlops.worker_status WHERE role = 'ann'}), '1|42501', 'and worker_status says why');
 is(run_state($node, 'of_nobody', 'closed'), '', 'the job of a role that was dropped is not run');
 my $fatal = log_count($node, qr/FATAL/);
-sleep 3;
+sleep 2;
 is(log_count($node, qr/FATAL/), $fatal, 'and nobody tries again and again');
 
 # cancelling; a timeout of the role's
@@ -106,7 +106,7 @@ ok(wait_run($node, 'timed', 'cancelled'), 'statement_timeout of the owner counts
 ok(wait_run($node, 'after', 'succeeded'), 'and for that one only');
 
 # SIGTERM: a launcher comes back, and knows of the worker that is there
-as_role($node, 'ann', plan_sleep('across', 12));
+as_role($node, 'ann', plan_sleep('across', 11));
 worker_pid($node, 'across');
 $pid = launcher_pid($node);
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");

@@ -113,7 +113,7 @@ $node->safe_psql('postgres', 'CREATE DATABASE template TEMPLATE template0');
 $node->safe_psql('template', 'CREATE EXTENSION mlops');
 make_rows($node, 'rows', 100, 'template');
 $node->safe_psql('template', 'GRANT SELECT ON rows TO PUBLIC; GRANT CONNECT ON DATABASE template TO PUBLIC');
-my $stop = time + ($ENV{MLOPS_DROP_SECONDS} // 6);
+my $stop = time + ($ENV{MLOPS_DROP_SECONDS} // 4);
 my ($n, $worst) = (0, 0);
 $node->safe_psql('postgres', 'CREATE DATABASE steady TEMPLATE template');
 as_role($node, 'ann', plan_train('tick', '1 second'), 'steady');

@@ -8,7 +8,7 @@ use MlopsTest;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(launched_node as_role plan_train plan_sleep run_state wait_run launcher_pid
+our @EXPORT = qw(launched_node as_role plan_train plan_sleep run_state wait_run launcher_pid try_sql
 	worker_pid wait_true seconds_to log_count $TRAIN);
 
 # What a short training needs.
@@ -53,13 +53,22 @@ sub run_state
 		SELECT r.state FROM mlops.job_runs r WHERE r.name = '$name' ORDER BY r.run DESC LIMIT 1});
 }
 
+# Of a server that may be gone, or not yet back: (0, result), or (not 0, "").  psql that ends
+# before it was told the SQL is an error of IPC::Run's.
+sub try_sql
+{
+	my ($node, $sql, $db, %opt) = @_;
+	my @got = eval { $node->psql($db // 'postgres', $sql, %opt) };
+	return @got ? @got : (2, '');
+}
+
 # Until a condition holds; false after 20 seconds or more.
 sub wait_true
 {
 	my ($node, $condition, $db) = @_;
 	for (1 .. 400)
 	{
-		my ($rc, $out) = $node->psql($db // 'postgres', "SELECT $condition");
+		my ($rc, $out) = try_sql($node, "SELECT $condition", $db);
 		return 1 if $rc == 0 && $out eq 't';
 		sleep 0.05;
 	}
@@ -70,7 +79,7 @@ sub wait_true
 sub diag_status
 {
 	my ($node, $db) = @_;
-	my ($rc, $out) = $node->psql($db, q{SELECT * FROM mlops.worker_status; SELECT name, state, next_due FROM mlops.jobs});
+	my ($rc, $out) = try_sql($node, q{SELECT * FROM mlops.worker_status; SELECT name, state, next_due FROM mlops.jobs}, $db);
 	main::diag($out);
 }
 

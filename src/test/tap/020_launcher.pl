@@ -106,7 +106,7 @@ ok(wait_run($node, 'timed', 'cancelled'), 'statement_timeout of the owner counts
 ok(wait_run($node, 'after', 'succeeded'), 'and for that one only');
 
 # SIGTERM: a launcher comes back, and knows of the worker that is there
-as_role($node, 'ann', plan_sleep('across', 11));
+as_role($node, 'ann', plan_sleep('across', 12));
 worker_pid($node, 'across');
 $pid = launcher_pid($node);
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");

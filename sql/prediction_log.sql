@@ -70,13 +70,13 @@ SELECT pg_temp.logged('wait') AS before, count(mlops.score('pl_hit', '{"a": 1, "
 SELECT pg_temp.logged('wait') AS at_once;
 SELECT mlops.log_features(s.prediction_id) FROM mlops.score('pl_hit', '{"a": 2, "c": "c1"}'::jsonb, 'wait') s;
 SELECT pg_temp.logged('wait') AS written;
-SELECT count(mlops.score('pl_hit', '{"a": 1, "c": "c1"}'::jsonb, 'many ' || i)) AS scored FROM generate_series(1, 2500) i;
+SELECT count(mlops.score('pl_hit', '{"a": 1, "c": "c1"}'::jsonb, 'many ' || i)) AS scored FROM generate_series(1, 6500) i;
 SELECT pg_temp.logged('many') AS written;
 COMMIT;
 SELECT pg_temp.logged('wait') AS waited, pg_temp.logged('many') AS many;
 -- every row is in the indexes of its partition
 SET enable_seqscan = off;
-SELECT count(*) FROM mlops_private.prediction WHERE key = 'many 2500';
+SELECT count(*) FROM mlops_private.prediction WHERE key = 'many 6500';
 SELECT count(*) FROM mlops_private.prediction p WHERE prediction_id = (SELECT max(prediction_id) FROM mlops_private.prediction);
 RESET enable_seqscan;
 

@@ -3,7 +3,7 @@
  * log_buffer.c
  *	  Rows of the prediction log that wait in this backend.
  *
- * They are written many at a time: every 1,000, at the end of the
+ * They are written many at a time: every 4,000, at the end of the
  * subtransaction they were added in, before something reads the log, and
  * before the transaction commits or is prepared.
  *
@@ -35,7 +35,7 @@
 
 #include "mlops/log.h"
 
-#define FLUSH_ROWS 1000
+#define FLUSH_ROWS 4000
 
 static MemoryContext context = NULL;	/* child of the transaction's */
 static MlLogWaiting *first = NULL;

@@ -30,6 +30,7 @@
 #include "nodes/execnodes.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
+#include "postmaster/autovacuum.h"
 #include "storage/lmgr.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
@@ -55,14 +56,27 @@ enum
 };
 #define ID_STEP 64				/* numbers of a value of the sequence */
 
+/* A row that is in the table, and is to be in the index of keys. */
+typedef struct Key
+{
+	const MlLogWaiting *row;
+	ItemPointerData tid;
+} Key;
+
 /* A partition that rows are written into. */
 typedef struct Target
 {
+	MemoryContext batch;		/* reset between insertions */
+	int			nrows;			/* to be written, at most */
+	Key		   *keys;			/* room for one a row */
+	int			nkeys;
 	Relation	rel;
 	CatalogIndexState indexes;
+	int64		xid;
+	int32		system;
 	int			n;				/* rows in the slots */
+	const MlLogWaiting *rows[BATCH];
 	TupleTableSlot *slots[BATCH];
-	TupleTableSlot *by_key[BATCH];	/* those with a key, in its order */
 } Target;
 
 /* Of this database; InvalidOid: to be looked up. */
@@ -209,38 +223,41 @@ open_partition(Relation parent, TimestampTz at)
 }
 
 static inline void
-set_value(TupleTableSlot *slot, int column, const struct varlena *value)
+set_value(Datum *values, bool *nulls, int column, const struct varlena *value)
 {
-	slot->tts_isnull[column] = value == NULL;
-	slot->tts_values[column] = PointerGetDatum(value);
+	nulls[column] = value == NULL;
+	values[column] = PointerGetDatum(value);
 }
 
+/* The row as a tuple that the slot owns: it is inserted as it is. */
 static void
-fill_slot(TupleTableSlot *slot, const MlLogWaiting *row, int64 xid, int32 system)
+fill_slot(Target *target, TupleTableSlot *slot, const MlLogWaiting *row)
 {
-	Datum	   *values = slot->tts_values;
+	Datum		values[LOG_NATTS];
+	bool		nulls[LOG_NATTS] = {false};
+	MemoryContext old;
 
-	ExecClearTuple(slot);
-	memset(slot->tts_isnull, 0, sizeof(bool) * LOG_NATTS);
 	values[LOG_PREDICTION_ID] = Int64GetDatum(row->prediction_id);
 	values[LOG_HAPPENED_AT] = TimestampTzGetDatum(row->happened_at);
-	values[LOG_XID] = Int64GetDatum(xid);
-	values[LOG_SYSTEM] = Int32GetDatum(system);
+	values[LOG_XID] = Int64GetDatum(target->xid);
 	values[LOG_MODEL_ID] = Int64GetDatum(row->model_id);
 	values[LOG_VALUE] = Float8GetDatum(row->value);
-	slot->tts_isnull[LOG_VALUE] = !row->has_value;
+	nulls[LOG_VALUE] = !row->has_value;
 	values[LOG_VERSION] = Int32GetDatum(row->version);
 	values[LOG_LATENCY_US] = Int32GetDatum(row->latency_us);
-	values[LOG_SHADOW] = BoolGetDatum(row->shadow);
-	set_value(slot, LOG_VARIANT, row->variant);
-	set_value(slot, LOG_CALLER, row->caller);
-	set_value(slot, LOG_KEY, row->key);
-	set_value(slot, LOG_LABEL, row->label);
-	set_value(slot, LOG_FEATURES, row->features);
-	set_value(slot, LOG_PROBABILITIES, row->probabilities);
+	values[LOG_SYSTEM] = Int32GetDatum(target->system);
 	values[LOG_SHARE] = Float4GetDatum(row->share);
-	slot->tts_isnull[LOG_SHARE] = row->share == 1;
-	ExecStoreVirtualTuple(slot);
+	nulls[LOG_SHARE] = row->share == 1;
+	values[LOG_SHADOW] = BoolGetDatum(row->shadow);
+	set_value(values, nulls, LOG_FEATURES, row->features);
+	set_value(values, nulls, LOG_VARIANT, row->variant);
+	set_value(values, nulls, LOG_CALLER, row->caller);
+	set_value(values, nulls, LOG_KEY, row->key);
+	set_value(values, nulls, LOG_LABEL, row->label);
+	set_value(values, nulls, LOG_PROBABILITIES, row->probabilities);
+	old = MemoryContextSwitchTo(target->batch);
+	ExecStoreHeapTuple(heap_form_tuple(RelationGetDescr(target->rel), values, nulls), slot, true);
+	MemoryContextSwitchTo(old);
 }
 
 static void
@@ -258,10 +275,10 @@ insert_into_index(Target *target, int i, TupleTableSlot *slot)
 }
 
 /*
- * A range is complete when the next one begins.  It could be left to autovacuum
- * (autosummarize), which comes once a minute, takes few at a time and complains of
- * those that are too many.  Where the table's lock is taken, VACUUM has it, and does
- * the same; nobody is waited for.
+ * A range is complete when the next one begins.  Of many rows at a time they are
+ * left to autovacuum, as far as it takes them (autosummarize would complain of the
+ * others).  Where the table's lock is taken, VACUUM has it, and does the same;
+ * nobody is waited for.
  */
 static void
 summarize(Target *target, Relation index, BlockNumber block)
@@ -270,6 +287,9 @@ summarize(Target *target, Relation index, BlockNumber block)
 	Oid			user;
 	int			context;
 
+	if (target->nrows >= BATCH && AutoVacuumingActive() &&
+		AutoVacuumRequestWork(AVW_BRINSummarizeRange, RelationGetRelid(index), block))
+		return;
 	if (!ConditionalLockRelationOid(relid, ShareUpdateExclusiveLock))
 		return;
 	GetUserIdAndSecContext(&user, &context);
@@ -287,6 +307,15 @@ insert_extreme(Target *target, int i, int row, int last)
 	if (row != last)
 		insert_into_index(target, i, target->slots[row]);
 	return row;
+}
+
+/* What a row has in a column of the index of ranges of blocks. */
+static inline int64
+ranged_value(const Target *target, int row, int column)
+{
+	if (column == LOG_XID)
+		return target->xid;
+	return column == LOG_PREDICTION_ID ? target->rows[row]->prediction_id : target->rows[row]->happened_at;
 }
 
 /*
@@ -319,11 +348,11 @@ insert_extremes(Target *target, int i, int from)
 
 		for (int r = from + 1; r < end; r++)
 		{
-			int64		v = DatumGetInt64(target->slots[r]->tts_values[column]);
+			int64		v = ranged_value(target, r, column);
 
-			if (v < DatumGetInt64(target->slots[least]->tts_values[column]))
+			if (v < ranged_value(target, least, column))
 				least = r;
-			if (v > DatumGetInt64(target->slots[greatest]->tts_values[column]))
+			if (v > ranged_value(target, greatest, column))
 				greatest = r;
 		}
 		last = insert_extreme(target, i, least, last);
@@ -350,38 +379,61 @@ has_extremes(const Target *target, int i)
 	return true;
 }
 
+/* Is it the one over (key, model_id) of rows that have a key? */
+static bool
+is_of_keys(const Target *target, int i)
+{
+	IndexInfo  *info = target->indexes->ri_IndexRelationInfo[i];
+
+	return info->ii_Predicate != NIL && info->ii_NumIndexAttrs == 2 &&
+		info->ii_IndexAttrNumbers[0] == LOG_KEY + 1 && info->ii_IndexAttrNumbers[1] == LOG_MODEL_ID + 1;
+}
+
 static int
 compare_keys(const void *a, const void *b)
 {
-	TupleTableSlot *left = *(TupleTableSlot *const *) a;
-	TupleTableSlot *right = *(TupleTableSlot *const *) b;
-	const struct varlena *x = (struct varlena *) DatumGetPointer(left->tts_values[LOG_KEY]);
-	const struct varlena *y = (struct varlena *) DatumGetPointer(right->tts_values[LOG_KEY]);
+	const Key  *left = a;
+	const Key  *right = b;
+	const struct varlena *x = left->row->key;
+	const struct varlena *y = right->row->key;
 	Size		nx = VARSIZE(x);
 	Size		ny = VARSIZE(y);
 	int			order = memcmp(VARDATA(x), VARDATA(y), Min(nx, ny) - VARHDRSZ);
 
 	if (order == 0 && nx != ny)
 		order = nx < ny ? -1 : 1;
-	return order != 0 ? order : ItemPointerCompare(&left->tts_tid, &right->tts_tid);
+	return order != 0 ? order : ItemPointerCompare((ItemPointer) &left->tid, (ItemPointer) &right->tid);
 }
 
-/* The only index with a predicate: WHERE key IS NOT NULL.  In its order, rows that follow one another meet the same pages. */
+/* In the index's order, rows that follow one another meet the same pages. */
 static void
 insert_keys(Target *target, int i)
 {
-	int			n = 0;
+	Relation	index = target->indexes->ri_IndexRelationDescs[i];
+	IndexInfo  *info = target->indexes->ri_IndexRelationInfo[i];
+	MemoryContext old = MemoryContextSwitchTo(target->batch);
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
 
-	for (int r = 0; r < target->n; r++)
+	qsort(target->keys, target->nkeys, sizeof(Key), compare_keys);
+	for (int k = 0; k < target->nkeys; k++)
 	{
-		if (!target->slots[r]->tts_isnull[LOG_KEY])
-			target->by_key[n++] = target->slots[r];
+		Key		   *key = &target->keys[k];
+
+		values[0] = PointerGetDatum(key->row->key);
+		values[1] = Int64GetDatum(key->row->model_id);
+		index_insert(index, values, nulls, &key->tid, target->rel, UNIQUE_CHECK_NO, false, info);
+		if (k % BATCH == 0)
+		{
+			CHECK_FOR_INTERRUPTS();
+			MemoryContextReset(target->batch);
+		}
 	}
-	qsort(target->by_key, n, sizeof(TupleTableSlot *), compare_keys);
-	for (int k = 0; k < n; k++)
-		insert_into_index(target, i, target->by_key[k]);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(target->batch);
 }
 
+/* The rows in the slots, but for keys, which wait until there are many. */
 static void
 insert_into_indexes(Target *target)
 {
@@ -389,22 +441,18 @@ insert_into_indexes(Target *target)
 	{
 		IndexInfo  *info = target->indexes->ri_IndexRelationInfo[i];
 
-		if (!info->ii_ReadyForInserts)
+		if (!info->ii_ReadyForInserts || is_of_keys(target, i))
 			continue;
-		if (info->ii_Expressions != NIL ||
-			(info->ii_Predicate != NIL && info->ii_IndexAttrNumbers[0] != LOG_KEY + 1))
+		if (info->ii_Expressions != NIL || info->ii_Predicate != NIL)
 			elog(ERROR, "index \"%s\" of the prediction log is not of plain columns",
 				 RelationGetRelationName(target->indexes->ri_IndexRelationDescs[i]));
-		if (info->ii_Predicate != NIL)
-			insert_keys(target, i);
-		else
-			for (int r = 0; r < target->n;)
-			{
-				if (has_extremes(target, i))
-					r = insert_extremes(target, i, r);
-				else
-					insert_into_index(target, i, target->slots[r++]);
-			}
+		for (int r = 0; r < target->n;)
+		{
+			if (has_extremes(target, i))
+				r = insert_extremes(target, i, r);
+			else
+				insert_into_index(target, i, target->slots[r++]);
+		}
 	}
 }
 
@@ -412,14 +460,28 @@ insert_into_indexes(Target *target)
 static void
 insert_batch(Target *target)
 {
+	MemoryContext old;
+
 	if (target->n == 0)
 		return;
+	old = MemoryContextSwitchTo(target->batch);
 	table_multi_insert(target->rel, target->slots, target->n,
 					   GetCurrentCommandId(true), 0, NULL);
 	insert_into_indexes(target);
 	for (int i = 0; i < target->n; i++)
+	{
+		if (target->rows[i]->key)
+		{
+			Key		   *key = &target->keys[target->nkeys++];
+
+			key->row = target->rows[i];
+			key->tid = target->slots[i]->tts_tid;
+		}
 		ExecClearTuple(target->slots[i]);
+	}
 	target->n = 0;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(target->batch);
 }
 
 static void
@@ -428,6 +490,12 @@ close_target(Target *target)
 	if (target->rel == NULL)
 		return;
 	insert_batch(target);
+	for (int i = 0; i < target->indexes->ri_NumIndices; i++)
+	{
+		if (target->indexes->ri_IndexRelationInfo[i]->ii_ReadyForInserts && is_of_keys(target, i))
+			insert_keys(target, i);
+	}
+	target->nkeys = 0;
 	for (int i = 0; i < BATCH && target->slots[i]; i++)
 	{
 		ExecDropSingleTupleTableSlot(target->slots[i]);
@@ -452,29 +520,26 @@ static void
 write_rows(Relation parent, const MlLogWaiting *first, SubTransactionId from)
 {
 	Target	   *target = palloc0(sizeof(Target));
-	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "mlops log batch",
-												ALLOCSET_DEFAULT_SIZES);
-	int64		xid = (int64) U64FromFullTransactionId(GetTopFullTransactionId());
-	int32		system = mlops_log_system();
 
+	target->xid = (int64) U64FromFullTransactionId(GetTopFullTransactionId());
+	target->system = mlops_log_system();
+	for (const MlLogWaiting *row = first; row; row = row->next)
+		target->nrows++;
+	target->keys = palloc(sizeof(Key) * target->nrows);
+	target->batch = AllocSetContextCreate(CurrentMemoryContext, "mlops log batch",
+										  ALLOCSET_DEFAULT_SIZES);
 	for (const MlLogWaiting *row = first; row; row = row->next)
 	{
-		MemoryContext old;
-
 		if (row->written_in != InvalidSubTransactionId || row->added_in < from)
 			continue;
 		open_target(target, parent, row->happened_at);
 		if (target->slots[target->n] == NULL)
 			target->slots[target->n] = MakeSingleTupleTableSlot(RelationGetDescr(target->rel),
-																&TTSOpsVirtual);
-		fill_slot(target->slots[target->n++], row, xid, system);
+																&TTSOpsHeapTuple);
+		fill_slot(target, target->slots[target->n], row);
+		target->rows[target->n++] = row;
 		if (target->n == BATCH)
-		{
-			old = MemoryContextSwitchTo(batch);
 			insert_batch(target);
-			MemoryContextSwitchTo(old);
-			MemoryContextReset(batch);
-		}
 	}
 	close_target(target);
 }

@@ -62,6 +62,13 @@ SELECT mlops.drift('wa', source => 'SELECT 1::float8 AS a, ''c1'' AS c');
 SELECT mlops.drift('wa', baseline => 'rows');
 SELECT mlops.predict('wa', '{"a": 1, "c": "c1"}'::jsonb);
 RESET ROLE;
+-- who may only read the log does not decide when somebody else trains
+SELECT on_drift FROM mlops.monitor('wa', on_drift => 'retrain');
+SET ROLE regress_mlops_logs;
+SELECT mlops.monitor('wa', thresholds => '{"psi_major": 0.001, "psi_warning": 0.001}');
+SELECT on_drift FROM mlops.monitor('wa', on_drift => 'alert');
+SELECT mlops.monitor('wa', on_drift => 'retrain');
+RESET ROLE;
 SELECT mlops.grant_model('wa', 'regress_mlops_logs', 'predict') IS NOT NULL AS granted;
 SET ROLE regress_mlops_logs;
 SELECT count(*) FROM mlops.drift('wa', source => 'rows', baseline => 'rows');

@@ -312,6 +312,9 @@ mlops_monitor_set(MlWriter *w, const MlMonitorWish *wish, MlMonitor *out)
 	out->model = pstrdup(model.name);
 	is_cut_anew = apply(wish, is_new, out);
 	MemoryContextSwitchTo(old);
+	/* thresholds decide when the owner of the retrain policy trains */
+	if (strcmp(out->on_drift, "retrain") == 0)
+		mlops_registry_lock(w, wish->model, ML_PRIVILEGE_TRAIN, false, &model);
 	store(w, is_new, out);
 	if (is_cut_anew)
 		reset(w, out);

@@ -30,6 +30,8 @@
 
 #include "log_call.h"
 
+/* Milliseconds that the clock of who gives a time may be ahead of ours. */
+#define CLOCK_DIFFERENCE 60000
 /* The year 1: its windows begin and end at times that can be written down. */
 #define EARLIEST	(-INT64CONST(730119) * USECS_PER_DAY)
 
@@ -387,7 +389,7 @@ mlops_log_time_check(TimestampTz at)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("the time of a prediction must not be before the year 1")));
-	if (at > GetCurrentTimestamp())
+	if (at > TimestampTzPlusMilliseconds(GetCurrentTimestamp(), CLOCK_DIFFERENCE))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("the time of a prediction must not be in the future")));

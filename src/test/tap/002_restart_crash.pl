@@ -9,6 +9,7 @@ use MlopsTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 my $node = new_node('main', conf => "restart_after_crash = on\n");
 make_rows($node, 'rows', 2000);
@@ -25,22 +26,36 @@ sub counts
 }
 my $counts = counts();
 
+# the server has noticed that a backend was killed, and is there again
+sub wait_for_restart
+{
+	my ($offset) = @_;
+	for (1 .. 600)
+	{
+		last if slurp_file($node->logfile, $offset) =~ /reinitializing/;
+		usleep(100_000);
+	}
+	$node->poll_query_until('postgres', 'SELECT 1', '1') or die 'the server did not come back';
+}
+
 # killed while it trains
 my $s = start_sql($node, q{SELECT mlops.train('k', 'many', 'good');});
 my $pid = running_pid($node, q{mlops.train(''k'', ''many''});
+my $offset = -s $node->logfile;
 kill 'KILL', $pid;
 my ($out, $err) = wait_sql($s);
 like($err, qr/closed the connection|crash of another|terminat/i, 'the backend was killed in training');
-$node->poll_query_until('postgres', 'SELECT 1', '1') or die 'the server did not come back';
+wait_for_restart($offset);
 is(counts(), $counts, 'nothing half stored');
 
 # killed after training, before commit
 my $session = $node->background_psql('postgres', on_error_stop => 0);
 $pid = $session->query('SELECT pg_backend_pid()');
 $session->query(q{BEGIN; SELECT mlops.train('m', 'rows', 'y'); SELECT mlops.train('n', 'rows', 'y')});
+$offset = -s $node->logfile;
 kill 'KILL', $pid;
 eval { $session->quit };
-$node->poll_query_until('postgres', 'SELECT 1', '1') or die 'the server did not come back';
+wait_for_restart($offset);
 is(counts(), $counts, 'what was not committed is gone');
 
 is($node->safe_psql('postgres', q{SELECT sum(mlops.predict('m', r)) FROM rows r}), $before, 'the model predicts as before');

@@ -25,34 +25,54 @@
 
 #define TICK_EVERY	65536
 
+/* How many of sorted values are less than the value, or equal to it; at least low, at most high. */
+static size_t
+count_below(const double *sorted, size_t low, size_t high, double value, bool or_equal)
+{
+	while (low < high)
+	{
+		size_t		middle = low + (high - low) / 2;
+
+		if (sorted[middle] < value || (or_equal && sorted[middle] == value))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /*
  * mlops_qbin_cuts - how many cuts the sorted values give; ascending
+ *
+ * Only the values at quantiles are looked at, and the last: a value that n /
+ * bins or more are equal to is at one of these places.
  */
 int
 mlops_qbin_cuts(size_t n, const double *sorted, int bins, MlCut *cuts)
 {
-	uint64_t	j = 1;			/* the quantile wanted next */
-	size_t		start,
-				stop;
+	size_t		stop = 0;		/* values up to here have their cuts */
 	int			ncuts = 0;
 
-	for (start = 0; start < n; start = stop)
+	for (uint64_t j = 1; n > 0 && j <= (uint64_t) bins; j++)
 	{
-		double		value = sorted[start];
-		bool		quantile = false;
+		size_t		place = (size_t) ((n * j + (uint64_t) bins - 1) / (uint64_t) bins);
+		size_t		start;
+		double		value;
+		bool		is_atom;
 
-		for (stop = start + 1; stop < n && sorted[stop] == value; stop++)
-			;
-		for (; j < (uint64_t) bins &&
-			 (n * j + (uint64_t) bins - 1) / (uint64_t) bins <= stop; j++)
-			quantile = true;
-		if ((stop - start) * (uint64_t) bins >= n)
+		if (place <= stop)
+			continue;
+		value = sorted[place - 1];
+		start = count_below(sorted, stop, place - 1, value, false);
+		stop = count_below(sorted, place, n, value, true);
+		value = sorted[start];
+		is_atom = (stop - start) * (uint64_t) bins >= n;
+		if (is_atom)
 		{
 			cuts[ncuts].value = value;
 			cuts[ncuts++].before = true;
-			quantile = true;
 		}
-		if (quantile)
+		if (is_atom || j < (uint64_t) bins)
 		{
 			cuts[ncuts].value = value;
 			cuts[ncuts++].before = false;

@@ -13,7 +13,7 @@ SELECT s.version FROM ls_rows t, LATERAL mlops.score('ls', t, 'then', '2001-02-0
 SELECT s.version FROM mlops.score('ls', '{"a": 1, "b": 2}'::jsonb, 'now', NULL) s;
 SELECT key, at AT TIME ZONE 'UTC' AS at FROM mlops.predictions WHERE model = 'ls' AND key = 'then' ORDER BY prediction;
 SELECT count(*) FROM mlops.predictions WHERE model = 'ls' AND key = 'now' AND at BETWEEN now() - interval '1 minute' AND clock_timestamp();
-SELECT mlops.score('ls', '{"a": 1, "b": 2}'::jsonb, 'x', clock_timestamp() + interval '1 second');
+SELECT mlops.score('ls', '{"a": 1, "b": 2}'::jsonb, 'x', clock_timestamp() + interval '1 hour');
 \set VERBOSITY sqlstate
 SELECT mlops.score('ls', '{"a": 1, "b": 2}'::jsonb, 'x', 'infinity');
 SELECT mlops.score('ls', '{"a": 1, "b": 2}'::jsonb, 'x', '-infinity');

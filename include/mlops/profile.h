@@ -16,8 +16,6 @@
 #ifndef MLOPS_PROFILE_H
 #define MLOPS_PROFILE_H
 
-#include "lib/stringinfo.h"
-
 #include "mlops/numeric.h"
 
 #define MLOPS_DRIFT_BINS	10	/* quantile bins of PSI */
@@ -83,10 +81,6 @@ typedef struct MlProfile
 extern MlProfile *mlops_profile_numbers(double *x, int64 n, double *scratch, int64 nulls, int bins);
 /* Of different categories, in any order: sorted in place, and their bytes must live as long. */
 extern MlProfile *mlops_profile_categories(MlCategory *categories, int n, int64 nulls);
-
-/* Append to buf, and back again, checking everything. */
-extern void mlops_profile_put(StringInfo buf, const MlProfile *profile);
-extern MlProfile *mlops_profile_get(StringInfo buf);
 
 /* Profiles to fill: of numbers with these cuts, those of PSI among them; and without counts. */
 extern MlProfile *mlops_profile_with_cuts(const MlCut *cuts, int ncuts, const MlCut *psi_cuts, int npsi);

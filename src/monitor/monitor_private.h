@@ -88,7 +88,6 @@ extern void mlops_watch_unpend(MlWatch *watch);
 
 /* The window is the previous one from now on. */
 extern void mlops_watch_passed(MlWatch *watch, const MlWindow *window);
-extern MlWindow *mlops_window_copy(const MlWindow *window); /* palloc'd */
 
 /* Was the version named by an alias once, and is by none now? */
 extern bool mlops_version_retired(MlWriter *w, int64 model_id, int version);

@@ -231,6 +231,17 @@ restore_pending(MlWriter *w, const MlMonitor *m, MlWatch *watch, TimestampTz bef
 	pfree(starts);
 }
 
+static MlWindow *
+copy_window(const MlWindow *window)
+{
+	MlWindow   *copy = palloc(sizeof(MlWindow));
+
+	*copy = *window;
+	copy->counts = palloc(sizeof(int64) * Max(window->ncounts, 1));
+	memcpy(copy->counts, window->counts, sizeof(int64) * window->ncounts);
+	return copy;
+}
+
 void
 mlops_watch_pend(MlWatch *watch, const MlWindow *window)
 {
@@ -241,7 +252,7 @@ mlops_watch_pend(MlWatch *watch, const MlWindow *window)
 	if (watch->pending == NULL)
 	{
 		old = MemoryContextSwitchTo(watch->context);
-		watch->pending = mlops_window_copy(window);
+		watch->pending = copy_window(window);
 		MemoryContextSwitchTo(old);
 		watch->pending_start = window->start;
 	}
@@ -262,17 +273,6 @@ mlops_watch_unpend(MlWatch *watch)
 	watch->npending = 0;
 }
 
-MlWindow *
-mlops_window_copy(const MlWindow *window)
-{
-	MlWindow   *copy = palloc(sizeof(MlWindow));
-
-	*copy = *window;
-	copy->counts = palloc(sizeof(int64) * Max(window->ncounts, 1));
-	memcpy(copy->counts, window->counts, sizeof(int64) * window->ncounts);
-	return copy;
-}
-
 void
 mlops_watch_passed(MlWatch *watch, const MlWindow *window)
 {
@@ -283,7 +283,7 @@ mlops_watch_passed(MlWatch *watch, const MlWindow *window)
 		pfree(watch->previous->counts);
 		pfree(watch->previous);
 	}
-	watch->previous = mlops_window_copy(window);
+	watch->previous = copy_window(window);
 	MemoryContextSwitchTo(old);
 }
 

@@ -71,7 +71,7 @@ hold_run(const char *command, const MlJob *job)
 				 errmsg("job \"%s\" was removed or taken over while it ran", job->name)));
 }
 
-/* Until the subtransaction ends: names mean what they meant to the one who planned the job. */
+/* Until the transaction ends, which the step is all of: names mean what they meant to the one who planned the job. */
 static void
 as_planned(const MlJob *job)
 {

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * test_profile.c
- *	  References of features: the bins of all drift vectors, packing, adding
- *	  up, judging.
+ *	  References of features: the bins of all drift vectors, adding up,
+ *	  judging.
  *
  * IDENTIFICATION
  *	  src/test/unit/test_profile.c
@@ -29,25 +29,6 @@ same(double value, double expected)
 	if (isnan(expected))
 		return isnan(value);
 	return expected == NOT_GIVEN || fabs(value - expected) <= 1e-9;
-}
-
-/* What is written is read back, and is the same once more. */
-static MlProfile *
-packed(const MlProfile *p)
-{
-	StringInfoData a;
-	StringInfoData b;
-	MlProfile  *read;
-
-	initStringInfo(&a);
-	initStringInfo(&b);
-	mlops_profile_put(&a, p);
-	read = mlops_profile_get(&a);
-	CHECK(a.cursor == a.len);
-	mlops_profile_put(&b, read);
-	CHECK(a.len == b.len && memcmp(a.data, b.data, a.len) == 0);
-	CHECK(read->nbins == p->nbins && memcmp(read->bin, p->bin, sizeof(uint16) * p->nslots) == 0);
-	return read;
 }
 
 static void
@@ -83,7 +64,7 @@ test_numbers(const DriftVector *v)
 	int64	   *cur;
 
 	memcpy(x, v->ref.numbers, sizeof(double) * v->ref.n);
-	p = packed(mlops_profile_numbers(x, v->ref.n, scratch, v->ref.nulls, MLOPS_DRIFT_BINS));
+	p = mlops_profile_numbers(x, v->ref.n, scratch, v->ref.nulls, MLOPS_DRIFT_BINS);
 	cur = palloc0(sizeof(int64) * p->nslots);
 	mlops_profile_count(p, v->cur.numbers, v->cur.n, cur);
 	cur[p->null_slot] = v->cur.nulls;
@@ -115,7 +96,7 @@ test_categories(const DriftVector *v)
 		}
 		found[k].count++;
 	}
-	p = packed(mlops_profile_categories(found, n, v->ref.nulls));
+	p = mlops_profile_categories(found, n, v->ref.nulls);
 	cur = palloc0(sizeof(int64) * p->nslots);
 	for (int i = 0; i < v->cur.n; i++)
 		cur[mlops_profile_slot(p, v->cur.categories[i], (int) strlen(v->cur.categories[i]))]++;
@@ -139,7 +120,7 @@ test_many_categories(void)
 		c[i].len = snprintf(names + 16 * (size_t) i, 16, "%06d", i);
 		c[i].count = i < 3 ? 1000 : i < 60 ? 100 : 1;
 	}
-	p = packed(mlops_profile_categories(c, n - 10, 7));
+	p = mlops_profile_categories(c, n - 10, 7);
 	for (int i = 0; i < n; i++)
 	{
 		char	   *name = names + 16 * (size_t) i;
@@ -153,9 +134,9 @@ test_many_categories(void)
 	CHECK(mlops_profile_slot(p, "", 0) == p->new_slot);
 
 	/* more than can be remembered: what is not known may be rare */
-	p = packed(mlops_profile_categories(c, n, 0));
+	p = mlops_profile_categories(c, n, 0);
 	CHECK(p->forgot && mlops_profile_slot(p, "new", 3) == p->other_slot);
-	p = packed(mlops_profile_categories(c, 0, 0));
+	p = mlops_profile_categories(c, 0, 0);
 	CHECK(p->nslots == 3 && mlops_profile_slot(p, "new", 3) == p->new_slot);
 }
 
@@ -212,13 +193,13 @@ test_odd_numbers(void)
 	int64		counts[64] = {0};
 	MlDrift		d;
 
-	p = packed(mlops_profile_numbers(odd, 0, scratch, 3, MLOPS_DRIFT_BINS));
+	p = mlops_profile_numbers(odd, 0, scratch, 3, MLOPS_DRIFT_BINS);
 	CHECK(p->ncuts == 0 && p->nbins == 2 && p->nslots == 3 && p->counts[p->null_slot] == 3);
 	mlops_profile_count(p, odd + 6, 2, counts);
 	mlops_drift_compare(p, p->counts, counts, &mlops_drift_defaults, &d);
 	CHECK(counts[0] == 2 && d.psi > 1 && isnan(d.psi_no_missing) && isnan(d.ks_low) && isnan(d.out_of_range));
 
-	p = packed(mlops_profile_numbers(odd, 8, scratch, 0, MLOPS_DRIFT_BINS));
+	p = mlops_profile_numbers(odd, 8, scratch, 0, MLOPS_DRIFT_BINS);
 	CHECK(p->counts[p->nan_slot] == 2 && p->counts[0] == 0 && p->counts[p->ncuts] == 0);
 	CHECK(!isfinite(p->sd));
 	mlops_drift_compare(p, p->counts, p->counts, &mlops_drift_defaults, &d);
